@@ -1,0 +1,107 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is compiled with the strict upcoming features, so that visibility, existentials and
+/// imports are written where they are used.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ target: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(target)Tests", dependencies: [.target(name: target), "TestSupport"] + dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "martlet",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Martlet", targets: ["Martlet"]),
+    .executable(name: "martlet", targets: ["MartletCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // Bytes, files, errors: what everything stands on.
+    library("Diagnostics"),
+    library("Files", ["Diagnostics"]),
+    library("Arguments", ["Diagnostics", collections]),
+    library("Tensors", ["Diagnostics", "Files"]),
+
+    // From files to plain values and tensors.
+    .systemLibrary(
+      name: "CDeflate", path: "Sources/CDeflate",
+      providers: [.apt(["libdeflate-dev", "zlib1g-dev"]), .brew(["libdeflate"])]),
+    library("Archives", ["Tensors", "Arguments", "CDeflate", "Files", "Diagnostics", collections]),
+    library("PythonSyntax", ["Diagnostics"]),
+    library(
+      "Bundles",
+      ["Archives", "Arguments", "PythonSyntax", "Files", "Diagnostics", collections, .product(name: "Yams", package: "Yams")]),
+
+    // The graph, and the networks that make one.
+    library(
+      "Graphs",
+      ["Tensors", "Files", "Diagnostics", collections, .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+    library("Networks", ["Archives", "Arguments", "Graphs", "Tensors", "Diagnostics", collections]),
+
+    // Engines.
+    .target(name: "COpenVINO"),
+    library("Engines", ["Graphs", "Tensors", "Files", "Diagnostics", "COpenVINO"]),
+
+    // Scans.
+    .target(name: "CKernels"),
+    library("Images", ["Tensors", "CKernels", "CDeflate", "Files", "Diagnostics"]),
+    library("Transforms", ["Images", "Tensors", "Arguments", "CKernels", "Diagnostics", collections]),
+
+    // The whole way, and how it is called.
+    library(
+      "Pipelines",
+      [
+        "Bundles", "Networks", "Engines", "Transforms", "Images", "Archives", "Graphs", "Tensors", "CKernels",
+        "Arguments", "Files", "Diagnostics", collections,
+      ]),
+    library(
+      "Martlet",
+      [
+        "Pipelines", "Bundles", "Networks", "Engines", "Transforms", "Images", "Archives", "Graphs", "Tensors",
+        "Arguments", "Files", "Diagnostics",
+      ]),
+    .executableTarget(
+      name: "MartletCLI",
+      dependencies: ["Martlet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+
+    // Tests.
+    .target(
+      name: "TestSupport", dependencies: ["Tensors", "Files", "Diagnostics"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    tests("Diagnostics"),
+    tests("Files", ["Diagnostics"]),
+    tests("Arguments", ["Diagnostics"]),
+    tests("Tensors", ["Diagnostics"]),
+    tests("Archives", ["Tensors", "Arguments", "Files", "Diagnostics"]),
+    tests("PythonSyntax", ["Diagnostics"]),
+    tests("Bundles", ["Arguments", "PythonSyntax", "Diagnostics"]),
+    tests("Graphs", ["Tensors", "Diagnostics"]),
+    tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Diagnostics"]),
+    tests("Engines", ["Graphs", "Tensors", "Diagnostics"]),
+    tests("Images", ["Tensors", "Archives", "Diagnostics"]),
+    tests("Transforms", ["Images", "Archives", "Arguments", "Tensors", "Diagnostics"]),
+    tests("Pipelines", ["Archives", "Tensors", "Diagnostics", "Images", "Transforms", "Engines", "Bundles"]),
+    tests("Martlet", ["Images", "Tensors"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)

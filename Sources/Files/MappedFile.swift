@@ -1,0 +1,39 @@
+import Diagnostics
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A whole file mapped into memory, read-only, for as long as the object lives.
+package final class MappedFile: Sendable {
+  package let path: String
+  /// The file's bytes. Valid while this object lives.
+  package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+
+  /// Maps the regular file at `path`.
+  /// - Throws: ``FileError/cannotOpen(path:reason:)``, ``FileError/notARegularFile(path:)``.
+  package init(path: String) throws {
+    self.path = path
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError.cannotOpen(path: path, reason: systemReason()) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw FileError.cannotOpen(path: path, reason: systemReason()) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notARegularFile(path: path) }
+    let count = Int(status.st_size)
+    guard count > 0 else {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
+      throw FileError.cannotOpen(path: path, reason: systemReason())
+    }
+    bytes = UnsafeRawBufferPointer(start: base, count: count)
+  }
+
+  deinit {
+    if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
+  }
+}

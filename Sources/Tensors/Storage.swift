@@ -1,0 +1,53 @@
+package import Files
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The bytes behind one or more tensors: owned memory, or a view of a mapped file.
+///
+/// Storage that was allocated here may be written by its only owner; mapped and foreign storage never changes.
+package final class Storage: @unchecked Sendable {
+  // Unchecked: the bytes are written only through `Tensor`'s copy-on-write access, by the only owner.
+  package let bytes: UnsafeRawBufferPointer
+  let isWritable: Bool
+  private let release: () -> Void
+
+  /// Allocates `byteCount` bytes, aligned to 64, zeroed unless `isZeroed` is false.
+  package init(byteCount: Int, isZeroed: Bool = true) {
+    isWritable = true
+    // Large blocks come fresh from the system: their pages are zero without being touched, and go back at once.
+    if byteCount >= 1 << 20,
+      let pages = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0), pages != MAP_FAILED
+    {
+      #if canImport(Glibc)
+        madvise(pages, byteCount, MADV_HUGEPAGE)
+      #endif
+      bytes = UnsafeRawBufferPointer(start: pages, count: byteCount)
+      release = { munmap(pages, byteCount) }
+      return
+    }
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
+    if isZeroed { memory.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1)) }
+    bytes = UnsafeRawBufferPointer(start: memory, count: byteCount)
+    release = { memory.deallocate() }
+  }
+
+  /// Bytes of a mapped file. `range` must lie inside the file.
+  package init(file: MappedFile, range: Range<Int>) {
+    bytes = UnsafeRawBufferPointer(rebasing: file.bytes[range])
+    isWritable = false
+    release = { withExtendedLifetime(file) {} }
+  }
+
+  /// Foreign bytes that live until `release` is called.
+  package init(foreign bytes: UnsafeRawBufferPointer, release: @escaping () -> Void) {
+    self.bytes = bytes
+    isWritable = false
+    self.release = release
+  }
+
+  deinit { release() }
+}
