@@ -11,13 +11,14 @@ let strict: [SwiftSetting] = [
 
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 func tests(_ target: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
-    name: "\(target)Tests", dependencies: [.target(name: target), "TestSupport"] + dependencies, swiftSettings: strict)
+    name: "\(target)Tests", dependencies: [.target(name: target), "TestSupport", collections] + dependencies,
+    swiftSettings: strict)
 }
 
 let package = Package(
@@ -53,7 +54,8 @@ let package = Package(
     // The graph, and the networks that make one.
     library(
       "Graphs",
-      ["Tensors", "Files", "Diagnostics", collections, .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+      ["Tensors", "Files", "Diagnostics", collections, .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["ONNX/onnx.proto"]),
     library("Networks", ["Archives", "Arguments", "Graphs", "Tensors", "Diagnostics", collections]),
 
     // Engines.

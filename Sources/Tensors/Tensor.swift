@@ -109,6 +109,20 @@ package struct Tensor: Sendable {
       byteOffset: byteOffset + range.lowerBound * strides[axis] * elementType.byteCount)
   }
 
+  /// The tensor stretched to `shape` without copying: missing leading axes and axes of extent 1 are repeated.
+  package func expanded(to target: Shape) -> Tensor {
+    let missing = target.rank - shape.rank
+    precondition(missing >= 0, "\(shape) can't be stretched to \(target)")
+    let strides = target.dimensions.indices.map { axis -> Int in
+      guard axis >= missing, shape[axis - missing] == target[axis] else {
+        precondition(axis < missing || shape[axis - missing] == 1, "\(shape) can't be stretched to \(target)")
+        return 0
+      }
+      return self.strides[axis - missing]
+    }
+    return Tensor(unchecked: storage, elementType: elementType, shape: target, strides: strides, byteOffset: byteOffset)
+  }
+
   /// The same elements in another shape of the same count; copies only when the tensor isn't contiguous.
   package func reshaped(_ shape: Shape) -> Tensor {
     precondition(shape.count == count, "\(self.shape) can't become \(shape)")

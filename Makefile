@@ -1,0 +1,43 @@
+# Martlet: `make demo` segments the sample scan, `make test` runs every test. Both fetch what they need.
+SHELL := /bin/sh
+MARTLET := .build/release/martlet
+
+.PHONY: help system build runtimes demo test bench format lint clean
+
+help:
+	@echo "make demo      segment the sample brain scan (fetches the engine library, builds, draws demo.png)"
+	@echo "make test      run all tests"
+	@echo "make build     build $(MARTLET)"
+	@echo "make runtimes  fetch the engine libraries for this machine into .runtime/"
+	@echo "make bench     time the stages of the pipeline"
+	@echo "make format    format the sources;  make lint  only checks"
+
+# Headers of the compression libraries, from the system's packages.
+system:
+	@Tools/install-system-packages.sh
+
+build: system
+	swift build -c release --product martlet
+
+runtimes:
+	@Tools/fetch-runtimes.sh
+
+demo: build runtimes
+	@$(MARTLET) run Examples/brain-tissue --input Examples/data/t1_sample.nii.gz --output demo-output \
+	  --reference Examples/data/monai_output.nii.gz --reference Examples/data/tissue_reference.nii.gz \
+	  --picture demo.png
+
+test: system runtimes
+	swift test -c release
+
+bench: build runtimes
+	swift run -c release --package-path Benchmarks martlet-bench
+
+format:
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+lint:
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+clean:
+	rm -rf .build demo-output demo.png

@@ -1,0 +1,33 @@
+import Diagnostics
+import Testing
+
+@Suite struct DiagnosisTests {
+  private struct Broken: DiagnosedError {
+    var diagnosis: Diagnosis { Diagnosis(.data, "the key is missing", at: "entry 3", expected: "a key", hint: "add it") }
+  }
+
+  @Test func theDescriptionSaysWhatWhereExpectedAndHint() {
+    #expect(Broken().description == "the key is missing\n  at: entry 3\n  expected: a key\nhint: add it")
+  }
+
+  @Test func outerPlacesComeFirst() throws {
+    let error = try #require(throws: LocatedError.self) {
+      try located("model.pt") { try located("data.pkl") { throw Broken() } }
+    }
+    #expect(error.diagnosis.location == ["model.pt", "data.pkl", "entry 3"])
+    #expect(error.diagnosis.kind == .data)
+  }
+
+  @Test func exitCodesAreThoseOfSysexits() {
+    #expect(Diagnosis.Kind.allCases.map(\.exitCode) == [64, 65, 66, 69, 70, 73, 74, 130])
+  }
+
+  @Test func aCancelledTaskStopsAtTheNextCheck() async {
+    let task = Task {
+      while !Task.isCancelled { await Task.yield() }
+      try Cancellation.check()
+    }
+    task.cancel()
+    await #expect(throws: InterruptedError.self) { try await task.value }
+  }
+}
