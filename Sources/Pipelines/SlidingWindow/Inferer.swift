@@ -1,0 +1,50 @@
+package import Arguments
+package import Diagnostics
+package import Tensors
+
+/// Runs a network over a whole image: what a bundle's `inferer` names.
+package protocol Inferer: Sendable {
+  /// The largest batch `[B, C, …]` that the predictors will be given for an input `[N, C, …]`.
+  func batchShape(for input: Shape) throws -> Shape
+
+  /// The network's outputs for `input`, `[N, C, …]` of any strides; each `[N, K, …]`, float32, contiguous.
+  ///
+  /// With several predictors they work at the same time; the result is the same to the last bit.
+  /// - Throws: ``SlidingWindowError``, `InterruptedError` on cancellation, or what a predictor threw.
+  func infer(_ input: Tensor, predictors: [any WindowPredictor], progress: ProgressObserver?) throws -> [Tensor]
+}
+
+/// The inferers by the names that a config's `_target_` gives them.
+package enum Inferers {
+  private static let builders: [(name: String, build: @Sendable (Component) throws -> any Inferer)] = [
+    ("SimpleInferer", { try SimpleInferer($0) }),
+    ("SlidingWindowInferer", { try SlidingWindow($0) }),
+  ]
+
+  /// The supported class names, sorted.
+  package static var names: [String] { builders.map(\.name) }
+
+  /// The inferer that `component` describes.
+  /// - Throws: ``InfererError/unknown(target:path:known:)``, or `ArgumentError` for its arguments.
+  package static func make(_ component: Component) throws -> any Inferer {
+    let isMonai = !component.target.contains(".") || component.target.hasPrefix("monai.")
+    guard isMonai, let builder = builders.first(where: { $0.name == component.className }) else {
+      throw InfererError.unknown(target: component.target, path: component.path, known: names)
+    }
+    return try builder.build(component)
+  }
+}
+
+/// A config names an inferer that isn't there.
+package enum InfererError: DiagnosedError, Equatable {
+  case unknown(target: String, path: String, known: [String])
+
+  package var diagnosis: Diagnosis {
+    switch self {
+    case .unknown(let target, let path, let known):
+      Diagnosis(
+        .data, "'\(target)' is no inferer that is supported", at: path,
+        expected: "one of \(known.joined(separator: ", "))", hint: "set the inferer's _target_ to one of these")
+    }
+  }
+}
