@@ -38,11 +38,13 @@ package enum SlidingWindowError: DiagnosedError, Equatable {
         hint: "check '\(argument)' of the inferer, and that the preprocessing puts the channel first")
     case .windowTooLarge(let batch):
       Diagnosis(
-        .data, "a batch of windows, \(Shape(batch)), needs more memory than this machine has", expected: "a smaller window",
+        .data, "a batch of windows, \(Shape(batch)), needs more memory than this machine has",
+        expected: "a smaller window",
         hint: "lower 'roi_size' or 'sw_batch_size' of the inferer")
     case .cannotPad(let mode, let axis, let before, let after, let extent):
       Diagnosis(
-        .data, "spatial axis \(axis) of \(extent) voxels can't be padded by \(before) and \(after) in mode \(mode.rawValue)",
+        .data,
+        "spatial axis \(axis) of \(extent) voxels can't be padded by \(before) and \(after) in mode \(mode.rawValue)",
         expected: mode == .reflect ? "padding below the image's extent" : "padding of at most the image's extent",
         hint: "lower 'roi_size', or set 'padding_mode' of the inferer to constant or replicate")
     case .fillWithoutConstant(let mode):

@@ -50,7 +50,9 @@ struct WindowSource: Sendable {
       let sheets = windows.count * channels * roi[outer]
       Parallel.forEach(sheets, grain: onAllCores ? 1 : sheets) { range in
         for sheet in range {
-          let (index, channel, place) = (sheet / roi[outer] / channels, sheet / roi[outer] % channels, sheet % roi[outer])
+          let (index, channel, place) = (
+            sheet / roi[outer] / channels, sheet / roi[outer] % channels, sheet % roi[outer]
+          )
           let window = windows.lowerBound + index
           let origin = grid.origin(window % grid.count)
           gatherSheet(

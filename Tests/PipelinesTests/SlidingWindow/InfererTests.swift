@@ -35,11 +35,13 @@ import Testing
     #expect(window.sigmaScale == .uniform(0.125))
   }
 
-  @Test("arguments out of range are refused by name", arguments: [
-    ("overlap", PlainValue.double(1)), ("overlap", .list([.double(0.5), .double(-0.1)])), ("overlap", .double(.nan)),
-    ("sigma_scale", .int(0)), ("sw_batch_size", .int(0)), ("mode", .string("cubic")),
-    ("padding_mode", .string("zeros")), ("with_coord", .bool(true)),
-  ])
+  @Test(
+    "arguments out of range are refused by name",
+    arguments: [
+      ("overlap", PlainValue.double(1)), ("overlap", .list([.double(0.5), .double(-0.1)])), ("overlap", .double(.nan)),
+      ("sigma_scale", .int(0)), ("sw_batch_size", .int(0)), ("mode", .string("cubic")),
+      ("padding_mode", .string("zeros")), ("with_coord", .bool(true)),
+    ])
   func refusesArguments(_ name: String, _ value: PlainValue) {
     #expect {
       try Inferers.make(component("SlidingWindowInferer", ["roi_size": .int(64), name: value]))

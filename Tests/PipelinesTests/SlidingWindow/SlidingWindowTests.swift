@@ -136,12 +136,14 @@ private final class FixedPredictor: WindowPredictor {
   private let window = SlidingWindow(roiSize: .uniform(4), overlap: .uniform(0))
   private let image = Tensor(.float32, [1, 1, 8, 4, 4])
 
-  @Test("impossible inputs are refused", arguments: [
-    ([1, 1], SlidingWindowError.inputRank([1, 1])),
-    ([1, 1, 2, 2, 2, 2], .inputRank([1, 1, 2, 2, 2, 2])),
-    ([1, 1, 0, 4, 4], .emptyInput([1, 1, 0, 4, 4])),
-    ([0, 1, 4, 4, 4], .emptyInput([0, 1, 4, 4, 4])),
-  ])
+  @Test(
+    "impossible inputs are refused",
+    arguments: [
+      ([1, 1], SlidingWindowError.inputRank([1, 1])),
+      ([1, 1, 2, 2, 2, 2], .inputRank([1, 1, 2, 2, 2, 2])),
+      ([1, 1, 0, 4, 4], .emptyInput([1, 1, 0, 4, 4])),
+      ([0, 1, 4, 4, 4], .emptyInput([0, 1, 4, 4, 4])),
+    ])
   func refusesInputs(_ shape: [Int], _ error: SlidingWindowError) {
     #expect(throws: error) { try window.infer(Tensor(.float32, Shape(shape)), predictors: [RampPredictor()]) }
   }
