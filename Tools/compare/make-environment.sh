@@ -14,6 +14,7 @@ mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 case "$folder/" in
 "$repository"/*)
+  rmdir "$folder" 2>/dev/null || true # only when it was made just now, or empty
   echo "error: $folder lies in the repository; choose a folder outside it" >&2
   exit 64
   ;;
