@@ -136,6 +136,7 @@ import Testing
 
   @Test(arguments: [
     ("complex.pt", "complex64"), ("quantized.pt", "quantized"), ("sparse.pt", "sparse"), ("float8.pt", "float8_e4m3fn"),
+    ("negated.pt", "a view that negates or conjugates its elements"),
   ])
   func otherKindsOfTensorsAreRefusedByName(_ file: String, _ kind: String) throws {
     let path = Goldens.path(file)

@@ -1,4 +1,6 @@
 import Archives
+import Foundation
+import TestSupport
 
 extension Array where Element == UInt8 {
   mutating func append<Integer: FixedWidthInteger>(number: Integer) {
@@ -106,4 +108,14 @@ func unpickle(_ bytes: [UInt8], globals: PickleGlobals = .checkpoint) throws(Pic
     Result { () throws(PickleProblem) in try Unpickler.load(bytes, globals: globals) }
   }
   return try result.get()
+}
+
+extension TemporaryFolder {
+  /// Runs `body` on a file of these bytes that is gone afterwards. Each has a name of its own: file systems sync a file
+  /// that is written again and again.
+  func withFile<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throws -> Result {
+    let path = try write(bytes, to: UUID().uuidString)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try body(path)
+  }
 }

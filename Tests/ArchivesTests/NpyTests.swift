@@ -38,8 +38,9 @@ import Testing
   func truncatedFilesThrow(_ file: String) throws {
     let bytes = try Goldens.bytes(file)
     for length in 0..<bytes.count {
-      let path = try folder.write(Array(bytes.prefix(length)), to: "short.npy")
-      #expect(throws: ArchiveError.self, "\(length) bytes") { try Npy.read(path: path) }
+      #expect(throws: ArchiveError.self, "\(length) bytes") {
+        try folder.withFile(Array(bytes.prefix(length))) { try Npy.read(path: $0) }
+      }
     }
   }
 
@@ -51,7 +52,7 @@ import Testing
         var damaged = bytes
         damaged[offset] ^= mask
         do {
-          _ = try Npy.read(path: folder.write(damaged, to: "damaged.npy")).copy()
+          _ = try folder.withFile(damaged) { try Npy.read(path: $0).copy() }
         } catch is ArchiveError {
           continue
         }

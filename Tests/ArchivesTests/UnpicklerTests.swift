@@ -107,6 +107,11 @@ private typealias P = PickleFixture
     #expect(throws: PickleProblem.truncated) { try unpickle([0x80, 2] + [UInt8](repeating: 0x28, count: depth)) }
   }
 
+  @Test func theMemoHasALimit() {
+    let body: [UInt8] = [0x4e] + [UInt8](repeating: 0x94, count: Unpickler.memoLimit + 1)
+    #expect(throws: PickleProblem.tooLarge("memo entries", limit: Unpickler.memoLimit)) { try unpickle(P.stop(body)) }
+  }
+
   @Test func repeatedDoublingStaysWithinTheElementLimit() {
     // d = {…}; then OrderedDict(d) again and again, each a copy of 2000 elements.
     var items: [UInt8] = []

@@ -138,6 +138,7 @@ torch.save({"a": torch.zeros(2, dtype=torch.complex64)}, OUT / "complex.pt")
 torch.save({"a": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, OUT / "quantized.pt")
 torch.save({"a": torch.eye(2).to_sparse()}, OUT / "sparse.pt")
 torch.save({"a": torch.zeros(2).to(torch.float8_e4m3fn)}, OUT / "float8.pt")
+torch.save({"a": torch.ones(2, dtype=torch.complex64).conj().imag}, OUT / "negated.pt")
 
 # Other formats.
 torch.save(network.state_dict(), OUT / "legacy.pt", _use_new_zipfile_serialization=False)
@@ -147,7 +148,7 @@ with zipfile.ZipFile(OUT / "program.ts") as source:
     program = [(info.filename, source.read(info)) for info in source.infolist() if "debug_pkl" not in info.filename]
 with zipfile.ZipFile(OUT / "program.ts", "w") as target:
     for name, content in program:
-        target.writestr(name, content)
+        target.writestr(zipfile.ZipInfo(name), content)
 
 
 class Attack:
@@ -166,12 +167,13 @@ with zipfile.ZipFile(OUT / "training.pt") as source:
     entries = [(info.filename, source.read(info)) for info in source.infolist()]
 
 
-def rezip(file, method=zipfile.ZIP_STORED, change=lambda name, content: (name, content), wide=False):
+def rezip(file, method=zipfile.ZIP_STORED, change=lambda name, content: (name, content)):
     with zipfile.ZipFile(OUT / file, "w", method) as target:
         for name, content in entries:
             name, content = change(name, content)
-            with target.open(zipfile.ZipInfo(name), "w", force_zip64=wide) if wide else target.open(name, "w") as entry:
-                entry.write(content)
+            info = zipfile.ZipInfo(name)
+            info.compress_type = method
+            target.writestr(info, content)
 
 
 rezip("deflated.pt", zipfile.ZIP_DEFLATED)
@@ -216,7 +218,7 @@ with zipfile.ZipFile(OUT / "huge.pt", "w") as target:
             content = content.replace(b"M" + struct.pack("<H", 300), b"\x8a\x08" + struct.pack("<q", count))
         if "/data/" in name:
             content = content[:64]
-        target.writestr(name, content)
+        target.writestr(zipfile.ZipInfo(name), content)
 # An expanded tensor of 4 TB over one element.
 torch.save({"a": torch.zeros(1).expand(2**40)}, OUT / "expanded_huge.pt")
 

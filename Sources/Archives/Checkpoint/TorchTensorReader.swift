@@ -76,8 +76,17 @@ package struct TorchTensorReader: Sendable {
       let strides = integers(arguments[3])
     else { throw TensorProblem.malformed("arguments of another kind than storage, offset, shape and strides") }
     try Self.check(shape: shape, strides: strides, offset: offset)
+    try checkMetadata(arguments.dropFirst(hasDtype ? 7 : 6).first)
     let source = try self.source(arguments[0], dtype: hasDtype ? arguments[6] : nil)
     return try Self.tensor(source, Shape(shape), strides, offset)
+  }
+
+  /// Refuses tensors whose stored elements stand for their negatives or conjugates.
+  private func checkMetadata(_ value: PickledValue?) throws {
+    let bits = value.flatMap { pickle.entries(of: $0) } ?? []
+    guard bits.allSatisfy({ $0.value == .bool(false) }) else {
+      throw TensorProblem.unsupported("a view that negates or conjugates its elements")
+    }
   }
 
   /// Refuses shapes and strides that no tensor of PyTorch has.

@@ -4,6 +4,7 @@
 package struct Unpickler {
   /// Lists, tuples, dictionaries, sets and records of one pickle.
   package static let nodeLimit = 4 << 20
+  package static let memoLimit = 8 << 20
   /// Elements of all containers together, and values on the stack.
   package static let elementLimit = 16 << 20
 
@@ -235,7 +236,10 @@ package struct Unpickler {
     }
   }
 
-  private mutating func memoize(_ index: Int) throws(PickleProblem) { memo[index] = try top() }
+  private mutating func memoize(_ index: Int) throws(PickleProblem) {
+    guard memo.count < Self.memoLimit else { throw .tooLarge("memo entries", limit: Self.memoLimit) }
+    memo[index] = try top()
+  }
 
   private func remembered(_ index: Int) throws(PickleProblem) -> PickledValue {
     guard let value = memo[index] else { throw malformed("memo entry \(index) is missing") }
