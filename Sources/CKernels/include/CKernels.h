@@ -1,2 +1,3 @@
 #pragma once
+#include "nifti_convert.h"
 #include "window.h"
