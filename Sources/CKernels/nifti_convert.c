@@ -6,8 +6,9 @@
 // slope * value + intercept must round twice, as numpy does it.
 #pragma STDC FP_CONTRACT OFF
 
-// A tile is converted and turned in a buffer that stays in the first-level cache.
-enum { TILE_X = 32, TILE_Z = 64 };
+// A tile is converted and turned in a buffer that stays in the first-level cache. Its rows along x are whole cache
+// lines of the file where they can be.
+enum { TILE_X = 64, TILE_Z = 64, CACHE_LINE = 64 };
 
 typedef void (*convert_run)(const void *source, void *target, size_t count, double slope, double intercept);
 
@@ -119,53 +120,94 @@ static const size_t element_sizes[MARTLET_ELEMENT_COUNT] = {
   [MARTLET_UINT16] = 2, [MARTLET_UINT32] = 4, [MARTLET_UINT64] = 8, [MARTLET_FLOAT32] = 4, [MARTLET_FLOAT64] = 8,
 };
 
-// Tiles between a buffer with x fastest (TILE_X elements to a row) and memory. The inner loop follows the memory's
+// Tiles between a buffer with x fastest (`width` elements to a row) and memory. The inner loop follows the memory's
 // shorter stride, so that whole cache lines are read or written.
 #define DEFINE_TILES(unit)                                                                                      \
   static void scatter_##unit(                                                                                   \
-    const unit *restrict tile, unit *restrict memory, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {       \
+    const unit *restrict tile, unit *restrict memory, size_t width, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {       \
     if (sz == 1) {                                                                                              \
       for (size_t x = 0; x < nx; x++)                                                                           \
-        for (size_t z = 0; z < nz; z++) memory[(ptrdiff_t)x * sx + (ptrdiff_t)z] = tile[z * TILE_X + x];        \
+        for (size_t z = 0; z < nz; z++) memory[(ptrdiff_t)x * sx + (ptrdiff_t)z] = tile[z * width + x];        \
       return;                                                                                                   \
     }                                                                                                           \
     for (size_t z = 0; z < nz; z++)                                                                             \
-      for (size_t x = 0; x < nx; x++) memory[(ptrdiff_t)x * sx + (ptrdiff_t)z * sz] = tile[z * TILE_X + x];     \
+      for (size_t x = 0; x < nx; x++) memory[(ptrdiff_t)x * sx + (ptrdiff_t)z * sz] = tile[z * width + x];     \
   }                                                                                                             \
   static void gather_##unit(                                                                                    \
-    unit *restrict tile, const unit *restrict memory, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {       \
+    unit *restrict tile, const unit *restrict memory, size_t width, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {       \
     if (sz == 1) {                                                                                              \
       for (size_t x = 0; x < nx; x++)                                                                           \
-        for (size_t z = 0; z < nz; z++) tile[z * TILE_X + x] = memory[(ptrdiff_t)x * sx + (ptrdiff_t)z];        \
+        for (size_t z = 0; z < nz; z++) tile[z * width + x] = memory[(ptrdiff_t)x * sx + (ptrdiff_t)z];        \
       return;                                                                                                   \
     }                                                                                                           \
     for (size_t z = 0; z < nz; z++)                                                                             \
-      for (size_t x = 0; x < nx; x++) tile[z * TILE_X + x] = memory[(ptrdiff_t)x * sx + (ptrdiff_t)z * sz];     \
+      for (size_t x = 0; x < nx; x++) tile[z * width + x] = memory[(ptrdiff_t)x * sx + (ptrdiff_t)z * sz];     \
   }
 DEFINE_TILES(uint8_t)
 DEFINE_TILES(uint16_t)
 DEFINE_TILES(uint32_t)
 DEFINE_TILES(uint64_t)
 
-static void scatter(size_t size, const void *tile, void *memory, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {
-  switch (size) {
-    case 1: scatter_uint8_t(tile, memory, nx, nz, sx, sz); break;
-    case 2: scatter_uint16_t(tile, memory, nx, nz, sx, sz); break;
-    case 4: scatter_uint32_t(tile, memory, nx, nz, sx, sz); break;
-    default: scatter_uint64_t(tile, memory, nx, nz, sx, sz); break;
+// Turns 8×8 bytes: row r of `rows` becomes byte r of each row (Warren, Hacker's Delight, 7-3).
+static inline void turn_bytes(uint64_t rows[8]) {
+  for (int step = 4; step > 0; step >>= 1) {
+    // The bytes whose index has the bit `step` clear.
+    const uint64_t low = step == 4 ? 0x00000000ffffffff : step == 2 ? 0x0000ffff0000ffff : 0x00ff00ff00ff00ff;
+    for (int r = 0; r < 8; r++) {
+      if (r & step) continue;
+      const uint64_t upper = (rows[r] >> (8 * step)) & low;
+      const uint64_t lower = (rows[r + step] & low) << (8 * step);
+      rows[r] = (rows[r] & low) | lower;
+      rows[r + step] = (rows[r + step] & ~low) | upper;
+    }
   }
 }
 
-static void gather(size_t size, void *tile, const void *memory, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {
+// Bytes that lie z-fastest in memory, eight by eight; the edges, and all on big-endian machines, one by one.
+static void gather_bytes(
+  uint8_t *restrict tile, const uint8_t *restrict memory, size_t width, size_t nx, size_t nz, ptrdiff_t sx) {
+  size_t whole_x = 0, whole_z = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  whole_x = nx & ~(size_t)7, whole_z = nz & ~(size_t)7;
+  for (size_t x = 0; x < whole_x; x += 8) {
+    for (size_t z = 0; z < whole_z; z += 8) {
+      uint64_t rows[8];
+      for (size_t k = 0; k < 8; k++) memcpy(&rows[k], memory + (ptrdiff_t)(x + k) * sx + (ptrdiff_t)z, 8);
+      turn_bytes(rows);
+      for (size_t k = 0; k < 8; k++) memcpy(tile + (z + k) * width + x, &rows[k], 8);
+    }
+  }
+#endif
+  for (size_t x = 0; x < nx; x++) {
+    for (size_t z = x < whole_x ? whole_z : 0; z < nz; z++) tile[z * width + x] = memory[(ptrdiff_t)x * sx + (ptrdiff_t)z];
+  }
+}
+
+static void scatter(
+  size_t size, const void *tile, void *memory, size_t width, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {
   switch (size) {
-    case 1: gather_uint8_t(tile, memory, nx, nz, sx, sz); break;
-    case 2: gather_uint16_t(tile, memory, nx, nz, sx, sz); break;
-    case 4: gather_uint32_t(tile, memory, nx, nz, sx, sz); break;
-    default: gather_uint64_t(tile, memory, nx, nz, sx, sz); break;
+    case 1: scatter_uint8_t(tile, memory, width, nx, nz, sx, sz); break;
+    case 2: scatter_uint16_t(tile, memory, width, nx, nz, sx, sz); break;
+    case 4: scatter_uint32_t(tile, memory, width, nx, nz, sx, sz); break;
+    default: scatter_uint64_t(tile, memory, width, nx, nz, sx, sz); break;
+  }
+}
+
+static void gather(
+  size_t size, void *tile, const void *memory, size_t width, size_t nx, size_t nz, ptrdiff_t sx, ptrdiff_t sz) {
+  if (size == 1 && sz == 1) return gather_bytes(tile, memory, width, nx, nz, sx);
+  switch (size) {
+    case 1: gather_uint8_t(tile, memory, width, nx, nz, sx, sz); break;
+    case 2: gather_uint16_t(tile, memory, width, nx, nz, sx, sz); break;
+    case 4: gather_uint32_t(tile, memory, width, nx, nz, sx, sz); break;
+    default: gather_uint64_t(tile, memory, width, nx, nz, sx, sz); break;
   }
 }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+// At least 16 elements, so that a conversion's call is worth its cost.
+static size_t tile_width(size_t file_size) { return file_size > 4 ? 16 : CACHE_LINE / file_size; }
 
 void martlet_unpack_voxels(
   const martlet_voxel_box *box, martlet_element file_type, const void *file, martlet_element memory_type, void *memory,
@@ -175,18 +217,19 @@ void martlet_unpack_voxels(
     is_scaled ? scaled_runs[file_type][memory_type == MARTLET_FLOAT64] : plain_runs[file_type][memory_type];
   const convert_run convert = variants[has_avx2()];
   _Alignas(64) char tile[TILE_X * TILE_Z * 8];
-  for (size_t x = 0; x < box->extent_x; x += TILE_X) {
-    const size_t nx = smaller(TILE_X, box->extent_x - x);
+  const size_t width = tile_width(from);
+  for (size_t x = 0; x < box->extent_x; x += width) {
+    const size_t nx = smaller(width, box->extent_x - x);
     for (size_t y = box->first_y; y < box->end_y; y++) {
       for (size_t z = 0; z < box->extent_z; z += TILE_Z) {
         const size_t nz = smaller(TILE_Z, box->extent_z - z);
         const char *lines = (const char *)file + (x + y * box->row + z * box->slice) * from;
         for (size_t k = 0; k < nz; k++) {
-          convert(lines + k * box->slice * from, tile + k * TILE_X * to, nx, slope, intercept);
+          convert(lines + k * box->slice * from, tile + k * width * to, nx, slope, intercept);
         }
         const ptrdiff_t place =
           (ptrdiff_t)x * box->stride_x + (ptrdiff_t)y * box->stride_y + (ptrdiff_t)z * box->stride_z;
-        scatter(to, tile, (char *)memory + place * (ptrdiff_t)to, nx, nz, box->stride_x, box->stride_z);
+        scatter(to, tile, (char *)memory + place * (ptrdiff_t)to, width, nx, nz, box->stride_x, box->stride_z);
       }
     }
   }
@@ -197,17 +240,18 @@ void martlet_pack_voxels(
   const size_t from = element_sizes[memory_type], to = element_sizes[file_type];
   const convert_run convert = plain_runs[memory_type][file_type][has_avx2()];
   _Alignas(64) char tile[TILE_X * TILE_Z * 8];
-  for (size_t x = 0; x < box->extent_x; x += TILE_X) {
-    const size_t nx = smaller(TILE_X, box->extent_x - x);
+  const size_t width = tile_width(to);
+  for (size_t x = 0; x < box->extent_x; x += width) {
+    const size_t nx = smaller(width, box->extent_x - x);
     for (size_t y = box->first_y; y < box->end_y; y++) {
       for (size_t z = 0; z < box->extent_z; z += TILE_Z) {
         const size_t nz = smaller(TILE_Z, box->extent_z - z);
         const ptrdiff_t place =
           (ptrdiff_t)x * box->stride_x + (ptrdiff_t)y * box->stride_y + (ptrdiff_t)z * box->stride_z;
-        gather(from, tile, (const char *)memory + place * (ptrdiff_t)from, nx, nz, box->stride_x, box->stride_z);
+        gather(from, tile, (const char *)memory + place * (ptrdiff_t)from, width, nx, nz, box->stride_x, box->stride_z);
         char *lines = (char *)file + (x + y * box->row + z * box->slice) * to;
         for (size_t k = 0; k < nz; k++) {
-          convert(tile + k * TILE_X * from, lines + k * box->slice * to, nx, 1, 0);
+          convert(tile + k * width * from, lines + k * box->slice * to, nx, 1, 0);
         }
       }
     }

@@ -39,7 +39,9 @@ struct NIfTIFile {
       let isAligned = Int(bitPattern: bytes.baseAddress) % size == 0
       if needsSwap || !isAligned {
         let copy = Storage(byteCount: byteCount, isZeroed: false)
-        VoxelConversion.copy(bytes, to: copy, elementSize: size, isSwapped: needsSwap)
+        withExtendedLifetime(storage) {
+          VoxelConversion.copy(bytes, to: copy, elementSize: size, isSwapped: needsSwap)
+        }
         return try Tensor(
           storage: copy, elementType: header.elementType, shape: Shape(header.shape), strides: strides)
       }

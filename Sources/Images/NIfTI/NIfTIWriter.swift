@@ -33,7 +33,7 @@ package enum NIfTIWriter {
     let stored = storedType(elementType)
     let header = try NIfTIHeader.encoded(shape: shape, affine: affine, elementType: stored)
     let plane = shape[0] * shape[1]
-    let slices = max(1, min(shape[2], slabLength / (plane * stored.byteCount)))
+    let slices = min(shape[2], max(slabLength / (plane * stored.byteCount), leastSlices))
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: slices * plane * stored.byteCount, alignment: 64)
     defer { buffer.deallocate() }
@@ -59,6 +59,8 @@ package enum NIfTIWriter {
 
   /// Bytes of voxels that are converted and compressed at a time.
   private static let slabLength = 8 << 20
+  /// Voxels that lie z-fastest in memory are read by whole cache lines.
+  private static let leastSlices = 64
 
   private static func channel(_ index: Int, of voxels: Tensor) -> Tensor {
     let single = voxels.sliced(3, index..<index + 1)
