@@ -1,0 +1,167 @@
+import OrderedCollections
+import Yams
+
+/// Reads YAML as PyYAML's `safe_load` does: the scalars of YAML 1.1 by PyYAML's patterns (`yes` is a boolean,
+/// `1e-5` a string), anchors, aliases and merge keys. Dates and other tags are refused, and so are repeated keys.
+package struct YAMLReader {
+  private let file: String
+  private var nodesLeft = YAMLReader.maximumNodes
+
+  /// How many values a file may have once its aliases stand for what they name.
+  private static let maximumNodes = 500_000
+
+  /// - Throws: ``ConfigError/notYAML(file:line:column:reason:)``.
+  package static func read(_ bytes: [UInt8], file: String) throws -> ConfigValue {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw ConfigError.notYAML(file: file, line: 1, column: 1, reason: "the file is not UTF-8 text")
+    }
+    guard expansionBound(of: bytes) <= Double(maximumNodes) else {
+      throw ConfigError.notYAML(file: file, line: 1, column: 1, reason: "its aliases could multiply without bound")
+    }
+    var reader = YAMLReader(file: file)
+    guard let root = try reader.compose(text) else { return .null }
+    return try reader.value(of: root, depth: 0)
+  }
+
+  private init(file: String) { self.file = file }
+
+  /// An upper bound of how often a value can be repeated through aliases of aliases. Counted before parsing,
+  /// because the parser hashes keys, which could themselves be such aliases.
+  private static func expansionBound(of bytes: [UInt8]) -> Double {
+    var anchors = 0.0
+    var aliases = 0.0
+    for (mark, next) in zip(bytes, bytes.dropFirst()) where next > 0x20 {
+      if mark == UInt8(ascii: "&") { anchors += 1 }
+      if mark == UInt8(ascii: "*") { aliases += 1 }
+    }
+    guard anchors > 0 else { return 1 }
+    var bound = 1.0
+    for _ in 0..<Int(anchors) where bound.isFinite { bound *= 1 + aliases / anchors }
+    return bound
+  }
+
+  private func compose(_ text: String) throws -> Node? {
+    do {
+      return try Parser(yaml: text).singleRoot()
+    } catch let error as YamlError {
+      throw diagnosed(error)
+    }
+  }
+
+  private func diagnosed(_ error: YamlError) -> ConfigError {
+    switch error {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      return .notYAML(file: file, line: mark.line, column: mark.column, reason: problem)
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      return .notYAML(
+        file: file, line: context.mark.line, column: context.mark.column,
+        reason: "repeated keys \(duplicates.prefix(5).joined(separator: ", "))")
+    case .reader(let problem, _, _, _):
+      return .notYAML(file: file, line: 1, column: 1, reason: problem)
+    default:
+      return .notYAML(file: file, line: 1, column: 1, reason: "the file can't be read as YAML")
+    }
+  }
+
+  private func error(_ reason: String, at node: Node) -> ConfigError {
+    .notYAML(file: file, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1, reason: reason)
+  }
+
+  // MARK: Values
+
+  private mutating func value(of node: Node, depth: Int) throws -> ConfigValue {
+    guard depth < ConfigValue.maximumDepth else {
+      throw error("nested more than \(ConfigValue.maximumDepth) levels deep", at: node)
+    }
+    nodesLeft -= 1
+    guard nodesLeft > 0 else { throw error("more than \(Self.maximumNodes) values", at: node) }
+    switch node {
+    case .scalar(let scalar):
+      return try value(of: scalar, at: node)
+    case .sequence(let sequence):
+      try expectTag(sequence.tag, .seq, at: node)
+      var items: [ConfigValue] = []
+      for item in sequence { items.append(try value(of: item, depth: depth + 1)) }
+      return .list(items)
+    case .mapping(let mapping):
+      try expectTag(mapping.tag, .map, at: node)
+      return .dictionary(try entries(of: mapping, depth: depth))
+    case .alias:
+      throw error("an alias that names nothing", at: node)
+    }
+  }
+
+  /// The entries with those of its merge keys (`<<`) put first, so that the mapping's own override them.
+  private mutating func entries(
+    of mapping: Node.Mapping, depth: Int
+  ) throws -> OrderedDictionary<String, ConfigValue> {
+    var merged: OrderedDictionary<String, ConfigValue> = [:]
+    var own: OrderedDictionary<String, ConfigValue> = [:]
+    for (key, node) in mapping {
+      if case .scalar(let scalar) = key, scalar.style == .plain, scalar.string == "<<" {
+        for (name, inherited) in try mergedEntries(of: node, depth: depth) { merged[name] = inherited }
+      } else {
+        own[try self.key(of: key)] = try value(of: node, depth: depth + 1)
+      }
+    }
+    for (name, value) in own { merged[name] = value }
+    return merged
+  }
+
+  /// What a merge key brings: one mapping, or a list of them where the earlier override the later.
+  private mutating func mergedEntries(
+    of node: Node, depth: Int
+  ) throws -> OrderedDictionary<String, ConfigValue> {
+    guard depth < ConfigValue.maximumDepth else { throw error("merge keys nested too deep", at: node) }
+    switch node {
+    case .mapping(let mapping):
+      return try entries(of: mapping, depth: depth + 1)
+    case .sequence(let sequence):
+      var merged: OrderedDictionary<String, ConfigValue> = [:]
+      for item in sequence.reversed() {
+        guard case .mapping(let mapping) = item else { throw error("a merge key needs mappings", at: item) }
+        for (name, value) in try entries(of: mapping, depth: depth + 1) { merged[name] = value }
+      }
+      return merged
+    default:
+      throw error("a merge key needs a mapping", at: node)
+    }
+  }
+
+  private func key(of node: Node) throws -> String {
+    guard case .scalar(let scalar) = node else { throw error("a key must be a scalar", at: node) }
+    switch try value(of: scalar, at: node) {
+    case .string(let text): return text
+    case .int(let value): return "\(value)"
+    case .bool(let value): return value ? "True" : "False"
+    case .null: return "None"
+    default: throw error("a key must be a string, an integer or a boolean", at: node)
+    }
+  }
+
+  private func expectTag(_ tag: Tag, _ expected: Tag.Name, at node: Node) throws {
+    let name = tag.rawValue
+    guard name.isEmpty || name == "!" || name == expected.rawValue else {
+      throw error("the tag \(name) is not supported", at: node)
+    }
+  }
+
+  private func value(of scalar: Node.Scalar, at node: Node) throws -> ConfigValue {
+    let text = scalar.string
+    let prefix = "tag:yaml.org,2002:"
+    let tag = scalar.tag.rawValue
+    if tag == "!" || tag == prefix + "str" { return .string(text) }
+    guard tag.isEmpty || tag.hasPrefix(prefix) else { throw error("the tag \(tag) is not supported", at: node) }
+    if tag.isEmpty, scalar.style != .plain { return .string(text) }
+    let resolved = YAMLScalar.resolve(text)
+    if case .failure(let reason) = resolved { throw error(reason.text, at: node) }
+    guard case .success(let value) = resolved else { return .string(text) }
+    guard !tag.isEmpty else { return value }
+    switch (tag.dropFirst(prefix.count), value) {
+    case ("int", .int), ("float", .double), ("bool", .bool), ("null", .null): return value
+    case ("float", .int(let number)): return .double(Double(number))
+    default: throw error("the tag \(tag) does not fit '\(text)'", at: node)
+    }
+  }
+}
