@@ -1,5 +1,5 @@
 package import Diagnostics
-import PythonSyntax
+package import PythonSyntax
 
 /// A config, its merging, or an entry of it can't be used.
 package enum ConfigError: DiagnosedError, Equatable {

@@ -1,4 +1,4 @@
-package import OrderedCollections
+import OrderedCollections
 
 /// Reads JSON as Python's `json.load` does: strict, but for `NaN`, `Infinity` and `-Infinity`; of a repeated key
 /// the last value stands. Integers are 64-bit. The nesting is bounded by ``ConfigValue/maximumDepth``.

@@ -1,0 +1,249 @@
+import Arguments
+import OrderedCollections
+import PythonSyntax
+
+/// Calls: a fixed list of functions and methods, each written out here; everything else is refused by name.
+extension ExpressionEvaluator {
+  /// The arguments of a call, evaluated.
+  struct CallArguments {
+    let function: String
+    var positional: [PythonValue] = []
+    var keywords: OrderedDictionary<String, PythonValue> = [:]
+
+    /// - Throws: ``EvaluationFailure/failed(_:)`` for keywords, or a number of arguments outside `counts`.
+    func expect(_ counts: ClosedRange<Int>) throws {
+      if let name = keywords.keys.first {
+        throw EvaluationFailure.refused(construct: "the argument '\(name)' of \(function)", reason: "it is not supported")
+      }
+      guard counts.contains(positional.count) else {
+        throw EvaluationFailure.failed("\(function) doesn't take \(positional.count) arguments")
+      }
+    }
+
+    mutating func takeKeyword(_ name: String) -> PythonValue? { keywords.removeValue(forKey: name) }
+  }
+
+  mutating func call(_ function: Expression, _ arguments: [Expression.Argument]) throws -> PythonValue {
+    if case .name(let name) = function.kind, locals[name] == nil, modules[name] == nil {
+      guard Self.builtins.contains(name) else {
+        throw refused("the call of '\(name)'", "it is not on the list of functions that are evaluated")
+      }
+      return try callBuiltin(try evaluate(arguments, of: name))
+    }
+    if let name = qualifiedName(of: function) {
+      guard Self.isKnownFunction(name) else {
+        throw refused("the call of '\(name)'", "it is not on the list of functions that are evaluated")
+      }
+      return try callLibrary(try evaluate(arguments, of: name))
+    }
+    guard case .attribute(let base, let method) = function.kind else {
+      let callee = try calleeDescription(function)
+      throw refused("the call of \(callee)", "only named functions are called")
+    }
+    if method.hasPrefix("_") { throw refused("the attribute '\(method)'", "private names are not accessible") }
+    let receiver = try evaluate(base)
+    guard Self.hasMethod(method, receiver) else {
+      throw refused("the call of '\(method)' of \(receiver.typeName)", "it is not on the list of methods")
+    }
+    return try callMethod(receiver, try evaluate(arguments, of: method))
+  }
+
+  private func calleeDescription(_ function: Expression) throws -> String {
+    switch function.kind {
+    case .lambda: "a lambda"
+    case .reference(let id): "the entry '@\(id)'"
+    default: "'\(function)'"
+    }
+  }
+
+  private mutating func evaluate(_ arguments: [Expression.Argument], of function: String) throws -> CallArguments {
+    var evaluated = CallArguments(function: function)
+    for argument in arguments {
+      let value = try evaluate(argument.value)
+      switch argument.form {
+      case .positional: evaluated.positional.append(value)
+      case .keyword(let name): evaluated.keywords[name] = value
+      case .star: evaluated.positional += try elements(of: value)
+      case .doubleStar:
+        guard case .dictionary(let entries) = value else {
+          throw EvaluationFailure.failed("'**' needs a dict, not \(value.typeName)")
+        }
+        for (key, value) in entries {
+          guard case .string(let name) = key else { throw EvaluationFailure.failed("an argument's name must be a str") }
+          evaluated.keywords[name] = value
+        }
+      }
+    }
+    return evaluated
+  }
+
+  // MARK: Library functions
+
+  private static let libraryFunctions: Set<String> = [
+    "copy.copy", "copy.deepcopy", "glob.glob", "os.path.join", "os.path.basename", "os.path.dirname",
+    "os.path.exists", "pathlib.Path", "torch.device", "torch.cuda.is_available",
+  ]
+
+  /// Packages whose classes, called with keyword arguments, are the same as an entry with a `_target_`.
+  private static let componentPackages = ["monai.networks.nets.", "monai.transforms.", "monai.inferers."]
+
+  private static func isKnownFunction(_ name: String) -> Bool {
+    if libraryFunctions.contains(name) { return true }
+    return componentPackages.contains { name.hasPrefix($0) }
+      && !name.split(separator: ".").contains { $0.hasPrefix("_") }
+  }
+
+  private func callLibrary(_ call: CallArguments) throws -> PythonValue {
+    switch call.function {
+    case "copy.copy", "copy.deepcopy":
+      try call.expect(1...1)
+      return call.positional[0]
+    case "glob.glob":
+      try call.expect(1...1)
+      return .list(try PathGlob(budget: budget).matches(of: try path(call, 0)).map { .string($0) })
+    case "os.path.join":
+      try call.expect(1...64)
+      return .string(try joined([PosixPath.join(try paths(call))]))
+    case "os.path.basename":
+      try call.expect(1...1)
+      return .string(PosixPath.basename(try path(call, 0)))
+    case "os.path.dirname":
+      try call.expect(1...1)
+      return .string(PosixPath.dirname(try path(call, 0)))
+    case "os.path.exists":
+      try call.expect(1...1)
+      return .bool(PosixPath.exists(try path(call, 0)))
+    case "pathlib.Path":
+      try call.expect(0...64)
+      return .path(PosixPath.pure(PosixPath.join(try paths(call))))
+    case "torch.cuda.is_available":
+      try call.expect(0...0)
+      return .bool(environment.isCUDAAvailable)
+    case "torch.device":
+      return try device(call)
+    default:
+      return try component(call)
+    }
+  }
+
+  private func path(_ call: CallArguments, _ index: Int) throws -> String {
+    switch call.positional[index] {
+    case .string(let text), .path(let text): return text
+    case let value: throw EvaluationFailure.failed("\(call.function) needs a path, not \(value.typeName)")
+    }
+  }
+
+  private func paths(_ call: CallArguments) throws -> [String] {
+    try call.positional.indices.map { try path(call, $0) }
+  }
+
+  /// `torch.device('cuda:1')` or `torch.device('cuda', 1)`, as a component with `type` and, where given, `index`.
+  private func device(_ call: CallArguments) throws -> PythonValue {
+    var call = call
+    let type = call.takeKeyword("type") ?? call.takeKeyword("device")
+    let index = call.takeKeyword("index")
+    call.positional += [type, index].compactMap { $0 }
+    try call.expect(1...2)
+    guard case .string(let text) = call.positional[0] else {
+      throw EvaluationFailure.failed("torch.device needs a str such as 'cuda:0', not \(call.positional[0].typeName)")
+    }
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    var number = call.positional.count == 2 ? call.positional[1] : PythonValue.none
+    if parts.count == 2, case .none = number, let ordinal = Int(parts[1]) { number = .int(ordinal) }
+    let isNamed = parts[0].utf8.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+    guard !parts[0].isEmpty, isNamed, parts.count == 1 || parts.count == 2 && call.positional.count == 1 else {
+      throw EvaluationFailure.failed("'\(text)' is not a device")
+    }
+    var arguments: OrderedDictionary<String, PlainValue> = ["type": .string(String(parts[0]))]
+    switch number {
+    case .none where parts.count == 1: break
+    case .int(let ordinal) where ordinal >= 0: arguments["index"] = .int(ordinal)
+    default: throw EvaluationFailure.failed("'\(text)' is not a device")
+    }
+    return .component(Component(target: "torch.device", arguments: arguments, path: path))
+  }
+
+  private func component(_ call: CallArguments) throws -> PythonValue {
+    guard call.positional.isEmpty else {
+      throw refused("positional arguments of '\(call.function)'", "only keyword arguments tell their meaning")
+    }
+    var arguments: OrderedDictionary<String, PlainValue> = [:]
+    for (name, value) in call.keywords {
+      guard let plain = value.plain else {
+        throw refused("the argument '\(name)' of '\(call.function)'", "its keys are neither strings nor integers")
+      }
+      arguments[name] = plain
+    }
+    return .component(Component(target: call.function, arguments: arguments, path: path))
+  }
+
+  // MARK: Methods
+
+  private static func hasMethod(_ name: String, _ receiver: PythonValue) -> Bool {
+    switch receiver {
+    case .component: ["eval", "to"].contains(name)
+    case .string: ["endswith", "lower", "replace", "split", "startswith", "upper"].contains(name)
+    case .dictionary: ["get", "items", "keys", "values"].contains(name)
+    default: false
+    }
+  }
+
+  private func callMethod(_ receiver: PythonValue, _ call: CallArguments) throws -> PythonValue {
+    switch receiver {
+    case .string(let text): return try callMethod(text, call)
+    case .dictionary(let entries): return try callMethod(entries, call)
+    default:
+      // Moving a network to a device, or to evaluation, changes nothing of what the config says about it.
+      return receiver
+    }
+  }
+
+  private func callMethod(_ text: String, _ call: CallArguments) throws -> PythonValue {
+    let counts = ["lower": 0...0, "upper": 0...0, "replace": 2...2, "split": 0...1]
+    try call.expect(counts[call.function] ?? 1...1)
+    let arguments = try call.positional.map { value in
+      guard case .string(let argument) = value else {
+        throw EvaluationFailure.failed("'\(call.function)' needs a str, not \(value.typeName)")
+      }
+      return argument
+    }
+    switch call.function {
+    case "lower": return .string(text.lowercased())
+    case "upper": return .string(text.uppercased())
+    case "startswith": return .bool(text.unicodeScalars.starts(with: arguments[0].unicodeScalars))
+    case "endswith": return .bool(text.unicodeScalars.reversed().starts(with: arguments[0].unicodeScalars.reversed()))
+    case "replace": return .string(try replaced(text, arguments[0], arguments[1]))
+    default: return .list(try split(text, arguments.first).map { .string($0) })
+    }
+  }
+
+  private func replaced(_ text: String, _ old: String, _ new: String) throws -> String {
+    guard !old.isEmpty else { throw refused("'replace' of the empty string", "it is not supported") }
+    let parts = try split(text, old)
+    guard parts.count * new.utf8.count <= Self.maximumStringBytes else {
+      throw EvaluationFailure.tooLarge("a string of more than \(Self.maximumStringBytes) bytes")
+    }
+    return parts.joined(separator: new)
+  }
+
+  /// Splits at `separator`, or at white space without empty parts.
+  private func split(_ text: String, _ separator: String?) throws -> [String] {
+    guard let separator else { return text.split(whereSeparator: \.isWhitespace).map(String.init) }
+    guard !separator.isEmpty else { throw EvaluationFailure.failed("an empty separator") }
+    try budget.spend(text.utf8.count)
+    return text.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+  }
+
+  private func callMethod(
+    _ entries: OrderedDictionary<PythonValue, PythonValue>, _ call: CallArguments
+  ) throws -> PythonValue {
+    try call.expect(call.function == "get" ? 1...2 : 0...0)
+    switch call.function {
+    case "get":
+      return entries[try hashable(call.positional[0])] ?? (call.positional.count == 2 ? call.positional[1] : .none)
+    case "keys": return .list(Array(entries.keys))
+    case "values": return .list(Array(entries.values))
+    default: return .list(entries.map { .tuple([$0.key, $0.value]) })
+    }
+  }
+}
