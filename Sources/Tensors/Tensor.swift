@@ -171,6 +171,15 @@ package struct Tensor: Sendable {
     }
   }
 
+  /// The raw bytes for writing, row-major; copied first when they are shared, strided or not writable.
+  package mutating func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
+    if !storage.isWritable || !isContiguous || !isKnownUniquelyReferenced(&storage) { self = copy() }
+    let bytes = UnsafeMutableRawBufferPointer(mutating: storage.bytes)
+    return try withExtendedLifetime(storage) {
+      try body(UnsafeMutableRawBufferPointer(rebasing: bytes[byteOffset..<byteOffset + byteCount]))
+    }
+  }
+
   /// The elements as an array, row-major.
   package func array<Element: TensorElement>(of type: Element.Type) -> [Element] {
     withElements(of: type) { Array($0) }

@@ -1,0 +1,114 @@
+package import Tensors
+
+/// A way to run networks: a library or an engine of Martlet's own. One folder or file of this target each.
+package protocol EngineBackend: Sendable {
+  /// As `--runtime` calls it: `openvino`.
+  var name: String { get }
+  /// As a person would write it: `OpenVINO`.
+  var title: String { get }
+  /// The kinds of device that it compiles for.
+  var deviceKinds: [Device.Kind] { get }
+  /// Whether it can be used on this machine.
+  func availability() -> EngineAvailability
+  /// Makes an engine of a network.
+  /// - Throws: ``DeviceError`` for a device that it doesn't take; ``EngineError`` when its library is missing or
+  ///   refuses the network.
+  func compile(_ source: EngineSource, _ options: EngineOptions) throws -> any CompiledEngine
+}
+
+extension EngineBackend {
+  /// - Throws: ``DeviceError/wrongKind(asked:backend:takes:)`` for a kind of device that isn't among ``deviceKinds``.
+  package func requireDevice(_ device: Device) throws {
+    guard deviceKinds.contains(device.kind) else {
+      throw DeviceError.wrongKind(asked: device, backend: title, takes: deviceKinds)
+    }
+  }
+}
+
+/// Whether a backend can be used here.
+package enum EngineAvailability: Sendable, Equatable {
+  /// - Parameters:
+  ///   - location: The library's file; nil for an engine of Martlet's own.
+  ///   - devices: What it can run on here, in its own words.
+  case available(version: String, location: String?, devices: [String])
+  case missing(reason: String, remedy: String)
+}
+
+/// The type that an engine computes in; a backend refuses what it can't do.
+package enum EnginePrecision: String, Sendable, Hashable, CaseIterable {
+  case float32
+}
+
+/// How an engine is made and run.
+package struct EngineOptions: Sendable, Hashable {
+  package var device: Device = .cpu
+  package var precision: EnginePrecision = .float32
+  /// Threads of all sessions together; nil for all cores that the process may use.
+  package var threads: Int?
+  /// How many sessions are going to run at the same time. 1 gives one run all threads (lowest latency and memory);
+  /// N divides the threads among N runs.
+  package var parallelSessions = 1
+  /// The batch that ``EngineBackend/compile(_:_:)`` prepares at once. Others are prepared when a run first asks.
+  package var batch = 1
+  /// A folder where a backend may keep compiled networks between processes; nil for none.
+  package var cacheFolder: String?
+
+  package init() {}
+}
+
+/// A network made ready for one device. Its sessions share the weights.
+package protocol CompiledEngine: Sendable {
+  var inputs: [TensorSpecification] { get }
+  var outputs: [TensorSpecification] { get }
+  /// The library, its version, the device and the settings in use, for people to read.
+  var settings: [EngineSetting] { get }
+  /// A new session; each thread that runs the network at the same time needs its own.
+  func makeSession() throws -> any Session
+}
+
+/// One setting that an engine was made with.
+package struct EngineSetting: Sendable, Hashable, Codable {
+  package var name: String
+  package var value: String
+
+  package init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// Runs of one network, one after the other.
+///
+/// A session belongs to one thread at a time; a second run that begins before the first ended throws
+/// ``EngineError/sessionInUse(backend:)``. Sessions of one engine may run side by side.
+package protocol Session: AnyObject {
+  var inputs: [TensorSpecification] { get }
+  var outputs: [TensorSpecification] { get }
+  /// Runs the network into tensors that the caller brings. Those whose type and shape fit are written in place,
+  /// the others are replaced, so an empty array is filled. Contiguous inputs are read where they lie.
+  /// - Parameter inputs: One tensor for each of ``inputs``, in their order.
+  /// - Throws: ``EngineError`` when an input doesn't fit or the run fails; the outputs' contents are then undefined.
+  func run(_ inputs: [Tensor], into outputs: inout [Tensor]) throws
+}
+
+extension Session {
+  /// Runs the network; the outputs are new tensors, in the order of ``outputs``.
+  package func run(_ inputs: [Tensor]) throws -> [Tensor] {
+    var outputs: [Tensor] = []
+    try run(inputs, into: &outputs)
+    return outputs
+  }
+
+  /// Checks count, element type and shape of the inputs of one run.
+  /// - Throws: ``EngineError/wrongInputCount(expected:found:)``, ``EngineError/wrongInput(expected:elementType:shape:)``.
+  package func check(_ tensors: [Tensor]) throws {
+    guard tensors.count == inputs.count else {
+      throw EngineError.wrongInputCount(expected: inputs.map(\.name), found: tensors.count)
+    }
+    for (tensor, specification) in zip(tensors, inputs) {
+      guard tensor.elementType == specification.elementType, specification.accepts(tensor.shape) else {
+        throw EngineError.wrongInput(expected: specification, elementType: tensor.elementType, shape: tensor.shape)
+      }
+    }
+  }
+}
