@@ -54,6 +54,9 @@ package struct EngineOptions: Sendable, Hashable {
   package var cacheFolder: String?
 
   package init() {}
+
+  /// The cores that this process may use: the threads when ``threads`` is nil.
+  package static var usableCores: Int { Parallel.coreCount }
 }
 
 /// A network made ready for one device. Its sessions share the weights.

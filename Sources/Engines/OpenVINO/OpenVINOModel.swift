@@ -1,0 +1,204 @@
+import COpenVINO
+import Diagnostics
+import Synchronization
+import Tensors
+
+/// A network that OpenVINO has read, and its compiled forms: one for each set of input shapes that runs asked for.
+final class OpenVINOModel: Sendable {
+  /// Compiled forms that are kept; the one that wasn't used for longest goes first.
+  static let keptPlans = 4
+
+  let runtime: OpenVINORuntime
+  let inputs: [TensorSpecification]
+  let outputs: [TensorSpecification]
+  let properties: OpenVINOProperties
+  private let state: Mutex<State>
+
+  private struct State {
+    nonisolated(unsafe) var handle: OpaquePointer
+    /// The most recently used last.
+    var plans: [OpenVINOPlan] = []
+  }
+
+  /// Reads the ONNX model and compares its inputs and outputs with their description.
+  init(_ runtime: OpenVINORuntime, _ source: EngineSource, properties: OpenVINOProperties) throws {
+    var handle: OpaquePointer?
+    let bytes = source.onnx.bytes
+    guard let base = bytes.baseAddress, bytes.count > 0 else { throw Self.refused("the ONNX model is empty") }
+    let reason = withExtendedLifetime(source.onnx) {
+      takeText(OVModelRead(runtime.library, runtime.core, base, bytes.count, &handle))
+    }
+    if let reason { throw Self.refused(reason) }
+    guard let handle else { throw Self.refused("it gave no model") }
+    self.runtime = runtime
+    self.properties = properties
+    inputs = source.inputs
+    outputs = source.outputs
+    state = Mutex(State(handle: handle))
+    try Self.compare(runtime, handle, OVSideInput, inputs)
+    try Self.compare(runtime, handle, OVSideOutput, outputs)
+  }
+
+  deinit { state.withLock { OVModelFree(runtime.library, $0.handle) } }
+
+  /// The network compiled for inputs of these shapes, which must fit the specifications.
+  /// - Throws: ``EngineError/networkRefused(backend:reason:)``, ``EngineError/unboundedOutput(backend:name:)``.
+  func plan(for shapes: [Shape]) throws -> OpenVINOPlan {
+    try state.withLock { state in
+      if let index = state.plans.lastIndex(where: { $0.inputShapes == shapes }) {
+        let plan = state.plans.remove(at: index)
+        state.plans.append(plan)
+        return plan
+      }
+      let plan = try compile(state.handle, shapes)
+      state.plans.append(plan)
+      if state.plans.count > Self.keptPlans { state.plans.removeFirst() }
+      return plan
+    }
+  }
+
+  private func compile(_ handle: OpaquePointer, _ shapes: [Shape]) throws -> OpenVINOPlan {
+    let ports = zip(inputs, shapes).map { OVPort(elementType: $0.elementType.openVINO, shape: $1) }
+    if let reason = takeText(OVModelReshape(runtime.library, handle, ports, ports.count)) {
+      throw Self.refused("it doesn't take inputs of \(shapes.map(\.description).joined(separator: ", ")): \(reason)")
+    }
+    var compiled: OpaquePointer?
+    let reason = withCStrings(properties.names) { names in
+      withCStrings(properties.values) { values in
+        takeText(OVModelCompile(runtime.library, runtime.core, handle, "CPU", names, values, properties.names.count, &compiled))
+      }
+    }
+    if let reason { throw Self.refused(reason) }
+    guard let compiled else { throw Self.refused("it gave no compiled model") }
+    return try OpenVINOPlan(runtime, compiled, inputShapes: shapes, inputs: ports, outputs: outputs)
+  }
+
+  static func refused(_ reason: String) -> EngineError { .networkRefused(backend: "OpenVINO", reason: reason) }
+
+  /// Compares one side of the model with its description.
+  private static func compare(
+    _ runtime: OpenVINORuntime, _ handle: OpaquePointer, _ side: OVSide, _ specifications: [TensorSpecification]
+  ) throws {
+    let name = side == OVSideInput ? "input" : "output"
+    var count = 0
+    if let reason = takeText(OVModelPortCount(runtime.library, handle, side, &count)) { throw refused(reason) }
+    guard count == specifications.count else {
+      throw EngineError.portMismatch(
+        backend: "OpenVINO", port: "\(name)s", expected: "\(specifications.count)", found: "\(count)")
+    }
+    for (index, specification) in specifications.enumerated() {
+      var port = OVPort()
+      if let reason = takeText(OVModelPort(runtime.library, handle, side, index, &port)) { throw refused(reason) }
+      guard port.matches(specification) else {
+        throw EngineError.portMismatch(
+          backend: "OpenVINO", port: "\(name) '\(specification.name)'", expected: "\(specification)", found: "\(port.text)")
+      }
+    }
+  }
+}
+
+/// The network compiled for one set of input shapes. Sessions share it.
+final class OpenVINOPlan: Sendable {
+  let runtime: OpenVINORuntime
+  let inputShapes: [Shape]
+  let outputShapes: [Shape]
+  let inputPorts: [OVPort]
+  let outputPorts: [OVPort]
+  private nonisolated(unsafe) let handle: OpaquePointer
+
+  /// Takes over `handle`.
+  init(
+    _ runtime: OpenVINORuntime, _ handle: OpaquePointer, inputShapes: [Shape], inputs: [OVPort],
+    outputs: [TensorSpecification]
+  ) throws {
+    self.runtime = runtime
+    self.handle = handle
+    self.inputShapes = inputShapes
+    inputPorts = inputs
+    do {
+      outputPorts = try outputs.enumerated().map { index, specification in
+        var port = OVPort()
+        if let reason = takeText(OVCompiledModelPort(runtime.library, handle, OVSideOutput, index, &port)) {
+          throw OpenVINOModel.refused(reason)
+        }
+        guard port.matches(specification) else {
+          throw EngineError.portMismatch(
+            backend: "OpenVINO", port: "output '\(specification.name)'", expected: "\(specification)", found: port.text)
+        }
+        return port
+      }
+      outputShapes = try zip(outputPorts, outputs).map { port, specification in
+        guard let shape = port.shape else {
+          throw EngineError.unboundedOutput(backend: "OpenVINO", name: specification.name)
+        }
+        return shape
+      }
+    } catch {
+      OVCompiledModelFree(runtime.library, handle)
+      throw error
+    }
+  }
+
+  deinit { OVCompiledModelFree(runtime.library, handle) }
+
+  /// The value that is in force for a property.
+  func property(_ name: String) throws -> String {
+    try OpenVINORuntime.text(OpenVINOModel.refused) { OVCompiledModelProperty(runtime.library, handle, name, $0, $1) }
+  }
+
+  func makeRequest() throws -> OpenVINORequest {
+    var request: OpaquePointer?
+    if let reason = takeText(OVRequestCreate(runtime.library, handle, &request)) { throw Self.failed(reason) }
+    guard let request else { throw Self.failed("it gave no request") }
+    return OpenVINORequest(self, request)
+  }
+
+  static func failed(_ reason: String) -> EngineError { .runFailed(backend: "OpenVINO", reason: reason) }
+}
+
+/// One run at a time of a plan.
+final class OpenVINORequest {
+  let plan: OpenVINOPlan
+  private let handle: OpaquePointer
+
+  init(_ plan: OpenVINOPlan, _ handle: OpaquePointer) {
+    self.plan = plan
+    self.handle = handle
+  }
+
+  deinit { OVRequestFree(plan.runtime.library, handle) }
+
+  /// Lets a port use `memory`, which must hold the port's bytes and stay valid until the run has ended.
+  func bind(_ side: OVSide, _ index: Int, _ memory: UnsafeMutableRawPointer) throws {
+    var port = side == OVSideInput ? plan.inputPorts[index] : plan.outputPorts[index]
+    if let reason = takeText(OVRequestBind(plan.runtime.library, handle, side, index, &port, memory)) {
+      throw OpenVINOPlan.failed(reason)
+    }
+  }
+
+  func infer() throws {
+    if let reason = takeText(OVRequestInfer(plan.runtime.library, handle)) { throw OpenVINOPlan.failed(reason) }
+  }
+}
+
+/// Calls `body` with the strings as C strings that live during the call.
+private func withCStrings<Result>(
+  _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>>) -> Result
+) -> Result {
+  // All texts lie zero-terminated in one buffer.
+  var offsets: [Int] = []
+  var bytes: [CChar] = []
+  for string in strings {
+    offsets.append(bytes.count)
+    bytes += string.utf8CString
+  }
+  bytes.append(0)
+  return bytes.withUnsafeBufferPointer { bytes in
+    withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>.self, capacity: max(strings.count, 1)) { pointers in
+      // `bytes` isn't empty, so both buffers have an address.
+      let base = bytes.baseAddress.unsafelyUnwrapped
+      for (index, offset) in offsets.enumerated() { pointers.initializeElement(at: index, to: base + offset) }
+      return body(UnsafePointer(pointers.baseAddress.unsafelyUnwrapped))
+    }
+  }
+}
