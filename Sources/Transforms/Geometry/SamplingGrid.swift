@@ -1,0 +1,168 @@
+import CKernels
+import Images
+
+/// How an image is sampled between its voxels.
+enum InterpolationMode: String, NamedChoice {
+  case bilinear, nearest
+
+  /// The linear modes have one name per number of axes.
+  init?(configName: String) {
+    let word = configName.split(separator: ".").last.map { $0.lowercased() } ?? configName
+    self.init(rawValue: ["linear", "trilinear"].contains(word) ? "bilinear" : word)
+  }
+}
+
+/// What lies outside an image.
+enum SamplePadding: String, NamedChoice {
+  case border, zeros, reflection
+
+  var code: Int32 {
+    switch self {
+    case .zeros: Int32(MARTLET_PADDING_ZEROS)
+    case .border: Int32(MARTLET_PADDING_BORDER)
+    case .reflection: Int32(MARTLET_PADDING_REFLECTION)
+    }
+  }
+}
+
+/// The options of `torch.nn.functional.grid_sample`.
+struct SamplingOptions: Sendable, Equatable {
+  var mode: InterpolationMode
+  var padding: SamplePadding
+  var alignCorners: Bool
+}
+
+/// Where each voxel of a target grid lies in a source grid: PyTorch's `affine_grid` and the first half of its
+/// `grid_sample`, in double precision and with the same rounding.
+///
+/// Axes are three; a plane has a third axis of one voxel.
+struct SamplingGrid {
+  let source: [Int]
+  let target: [Int]
+  let alignCorners: Bool
+  /// Row r: the normalised coordinate (-1...1) on source axis r from the target's normalised coordinates and 1.
+  let theta: [[Double]]
+  /// The normalised coordinates of the target's voxels, per axis.
+  let base: [[Double]]
+
+  /// - Parameter map: From target voxel indices to source voxel indices, of rank + 1 rows.
+  /// - Returns: nil when an extent is zero, so that no such grid exists.
+  init?(map: SquareMatrix, source: [Int], target: [Int], alignCorners: Bool) {
+    let rank = map.size - 1
+    guard (source + target).allSatisfy({ $0 > 0 }),
+      let fromTarget = Self.normalization(Array(target[..<rank]), alignCorners).solve(.identity(rank + 1))
+    else { return nil }
+    let normalized = Self.normalization(Array(source[..<rank]), alignCorners) * map * fromTarget
+    self.source = source
+    self.target = target
+    self.alignCorners = alignCorners
+    theta = (0..<3).map { row in
+      guard row < rank else { return [0, 0, 0, 0] }
+      return (0..<3).map { column in column < rank ? normalized[row, column] : 0 } + [normalized[row, rank]]
+    }
+    base = target.map { Self.coordinates($0, alignCorners) }
+  }
+
+  /// From voxel indices to -1...1.
+  private static func normalization(_ shape: [Int], _ alignCorners: Bool) -> SquareMatrix {
+    var result = SquareMatrix.identity(shape.count + 1)
+    for (axis, extent) in shape.enumerated() {
+      let extent = Double(extent)
+      result[axis, axis] = alignCorners ? 2 / (extent <= 1 ? 1 : extent - 1) : 2 / extent
+      result[axis, shape.count] = alignCorners ? -1 : 1 / extent - 1
+    }
+    return result
+  }
+
+  /// `count` coordinates from -1 to 1; without aligned corners those are the outer faces of the voxels.
+  private static func coordinates(_ count: Int, _ alignCorners: Bool) -> [Double] {
+    guard count > 1 else { return [0] }
+    let step = 2 / Double(count - 1)
+    return (0..<count).map { index in
+      // Counted from the nearer end, each with one rounding, as torch.linspace does it.
+      let value =
+        index < count / 2
+        ? (-1.0).addingProduct(step, Double(index)) : 1.0.addingProduct(-step, Double(count - 1 - index))
+      return alignCorners ? value : value * Double(count - 1) / Double(count)
+    }
+  }
+
+  /// For each source axis the target axis that alone decides its position, where the grid is such; else nil.
+  ///
+  /// - Parameter tolerance: What the other axes may change, in voxels.
+  func axisOrder(tolerance: Double) -> [Int]? {
+    [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].first { order in
+      (0..<3).allSatisfy { row in
+        (0..<3).allSatisfy { column in
+          column == order[row] || abs(theta[row][column]) * Double(source[row]) <= tolerance
+        }
+      }
+    }
+  }
+
+  /// The positions on source axis `row` along the target axis `column`, in voxels.
+  func positions(row: Int, column: Int, padding: SamplePadding) -> [Double] {
+    base[column].map { coordinate in
+      martlet_grid_position(
+        coordinate * theta[row][column] + theta[row][3], source[row], alignCorners ? 1 : 0, padding.code)
+    }
+  }
+}
+
+/// The two voxels, with their weights, that each target index takes along one axis.
+struct AxisSamples {
+  var lower: [Int32] = []
+  var upper: [Int32] = []
+  var lowerWeight: [Float] = []
+  var upperWeight: [Float] = []
+
+  /// Linear interpolation at `positions`; what lies outside of 0..<`extent` is zero.
+  init(linear positions: [Double], extent: Int) {
+    for position in positions {
+      guard position > -1, position < Double(extent) else {
+        append(0, 0, 0, 0)
+        continue
+      }
+      let whole = position.rounded(.down)
+      let index = Int(whole)
+      let part = Float(position - whole)
+      append(
+        max(index, 0), min(index + 1, extent - 1), index >= 0 ? 1 - part : 0, index + 1 < extent ? part : 0)
+    }
+  }
+
+  init() {}
+
+  mutating func append(_ low: Int, _ high: Int, _ lowWeight: Float, _ highWeight: Float) {
+    lower.append(Int32(low))
+    upper.append(Int32(high))
+    lowerWeight.append(lowWeight)
+    upperWeight.append(highWeight)
+  }
+
+  var count: Int { lower.count }
+
+  /// The same samples of an axis that runs the other way.
+  func reversed(extent: Int) -> AxisSamples {
+    var result = self
+    result.lower = lower.map { Int32(extent - 1) - $0 }
+    result.upper = upper.map { Int32(extent - 1) - $0 }
+    return result
+  }
+
+  /// Lends the tables to a kernel; valid during the call.
+  func withTable(_ body: (martlet_axis_samples) -> Void) {
+    lower.withUnsafeBufferPointer { low in
+      upper.withUnsafeBufferPointer { high in
+        lowerWeight.withUnsafeBufferPointer { lowWeight in
+          upperWeight.withUnsafeBufferPointer { highWeight in
+            body(
+              martlet_axis_samples(
+                lower: low.baseAddress, upper: high.baseAddress, lower_weight: lowWeight.baseAddress,
+                upper_weight: highWeight.baseAddress, count: count))
+          }
+        }
+      }
+    }
+  }
+}

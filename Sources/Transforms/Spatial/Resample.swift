@@ -1,0 +1,72 @@
+import Foundation
+import Images
+import Tensors
+
+/// Resampling of an image to another affine: MONAI's `SpatialResample`.
+enum SpatialResample {
+  /// Samples `image` on the grid of `destination` with `shape` voxels, as float32. The image's affine follows; when the
+  /// grid is the same within MONAI's tolerance, voxels and affine stay.
+  ///
+  /// - Throws: ``TransformError``.
+  static func apply(
+    to image: inout TransformedImage, destination: Affine, shape: [Int], options: SamplingOptions, transform: String
+  ) throws {
+    let volume = try image.volume(for: transform)
+    let rank = image.spatialRank
+    let source = image.affine.matrix(rank: rank)
+    let target = destination.matrix(rank: rank)
+    guard image.affine.isFinite, destination.isFinite, let map = source.solve(target) else {
+      throw TransformError.singularAffine(transform: transform)
+    }
+    let isSameShape = shape == image.spatialShape
+    if isSameShape, SpacingGeometry.areClose(source, target) || SpacingGeometry.areClose(map, .identity(rank + 1)) {
+      image.voxels = image.voxels.converted(to: .float32)
+      return
+    }
+    let extents = (shape + [1]).prefix(3).map { $0 }
+    try OutputLimit.check([volume.channelCount] + extents, transform: transform)
+    guard
+      let grid = SamplingGrid(
+        map: map, source: volume.spatialShape, target: extents, alignCorners: options.alignCorners)
+    else { throw TransformError.emptyResult(transform: transform, shape: shape) }
+    let voxels = Resampler.sample(volume.voxels, on: grid, mode: options.mode, padding: options.padding)
+    image.voxels = rank == 3 ? voxels : voxels.reshaped(Shape([volume.channelCount] + shape))
+    image.affine = image.affine * map.affine
+  }
+
+  /// Undoes a resampling: samples on the grid that the image had before.
+  struct Inverse: InverseOperation {
+    let transform: String
+    let affine: Affine
+    let shape: [Int]
+    var options: SamplingOptions
+
+    func apply(to image: inout TransformedImage) throws {
+      try SpatialResample.apply(
+        to: &image, destination: affine, shape: shape, options: options, transform: "the inverse of \(transform)")
+    }
+
+    var withNearestInterpolation: any InverseOperation {
+      var copy = self
+      copy.options.mode = .nearest
+      copy.options.alignCorners = false
+      return copy
+    }
+  }
+}
+
+/// Guards against geometry that asks for more voxels than the machine can hold.
+enum OutputLimit {
+  /// - Throws: ``TransformError`` when a float32 array of `shape` is empty or larger than the machine's memory.
+  static func check(_ shape: [Int], transform: String) throws {
+    guard shape.allSatisfy({ $0 > 0 && $0 <= Int32.max }) else {
+      throw TransformError.emptyResult(transform: transform, shape: shape)
+    }
+    let limit = ProcessInfo.processInfo.physicalMemory / 4
+    guard let count = Shape(shape).checkedCount, UInt64(count) <= limit else {
+      throw TransformError.unsuitable(
+        transform: transform, what: "the result would have \(Shape(shape)) voxels, more than this machine's memory holds",
+        expected: "a voxel spacing that fits the scan")
+    }
+  }
+}

@@ -1,0 +1,123 @@
+package import Arguments
+import Images
+
+/// Resamples images to a voxel spacing: MONAI's `Spacingd`.
+package struct Spacingd: KeyedTransform, InvertibleTransform {
+  package let keys: Keys
+  let pixdim: [Double]
+  let minimum: [Double?]
+  let maximum: [Double?]
+  let isDiagonal: Bool
+  let options: [SamplingOptions]
+  let scaleExtent: [Bool]
+  let recomputesAffine: Bool
+  let keepsSameShape: Bool
+
+  package init(_ component: Component) throws {
+    var arguments = ArgumentReader(component)
+    let keys = try Keys(&arguments)
+    self.keys = keys
+    pixdim = try arguments.doubles("pixdim")
+    guard !pixdim.isEmpty, pixdim.allSatisfy(\.isFinite) else {
+      throw arguments.unsupported("pixdim", "empty or not finite", supported: "a spacing in mm per axis")
+    }
+    isDiagonal = try arguments.bool("diagonal", default: false)
+    let modes: [InterpolationMode] = try arguments.choices("mode", per: keys, default: .bilinear)
+    let paddings: [SamplePadding] = try arguments.choices("padding_mode", per: keys, default: .border)
+    let corners = try arguments.bools("align_corners", per: keys, default: false)
+    options = keys.names.indices.map {
+      SamplingOptions(mode: modes[$0], padding: paddings[$0], alignCorners: corners[$0])
+    }
+    scaleExtent = try arguments.bools("scale_extent", per: keys, default: false)
+    recomputesAffine = try arguments.bool("recompute_affine", default: false)
+    minimum = try Self.limits("min_pixdim", &arguments)
+    maximum = try Self.limits("max_pixdim", &arguments)
+    keepsSameShape = try arguments.bool("ensure_same_shape", default: true)
+    try Self.checkPrecision(&arguments, keys)
+    try arguments.refuseLazy()
+    try arguments.finish()
+    for case (let low?, let high?) in zip(minimum, maximum) where low < 0 || high < low {
+      throw arguments.unsupported("min_pixdim", "negative or above 'max_pixdim'", supported: "0 <= min <= max")
+    }
+  }
+
+  /// Positions are always computed in double precision and voxels in single; the types that ask for that or for less
+  /// precise positions are accepted.
+  static func checkPrecision(_ arguments: inout ArgumentReader, _ keys: Keys) throws {
+    for type in try arguments.elementTypes("dtype", per: keys, default: .float64) {
+      guard let type, type != .float64, type != .float32 else { continue }
+      throw arguments.unsupported("dtype", type.rawValue, supported: "float64, float32 or None")
+    }
+  }
+
+  /// One limit per axis; axes without one have nil.
+  private static func limits(_ name: String, _ arguments: inout ArgumentReader) throws -> [Double?] {
+    guard let value = arguments.present(name) else { return [] }
+    let items = if case .list(let list) = value { list } else { [value] }
+    return try items.map { item in
+      if item.isNull { return nil }
+      guard let number = item.asDouble else { throw arguments.wrongKind(name, item, expected: "a number") }
+      return number.isNaN ? nil : number
+    }
+  }
+
+  package func apply(_ sample: inout Sample) throws {
+    var first: (shape: [Int], spacing: [Double])?
+    var firstResult: [Int]?
+    for (index, key) in try keys.present(in: sample) {
+      try sample.updateImage(key, for: name) { image in
+        let spacing = SpacingGeometry.spacing(of: image.affine.matrix(rank: 3))
+        let isSameGrid = first.map { first in
+          first.shape == image.spatialShape
+            && zip(first.spacing, spacing).allSatisfy { abs($0 - $1) <= 1e-3 + 1e-5 * abs($1) }
+        }
+        if first == nil { first = (image.spatialShape, spacing) }
+        let forced = keepsSameShape && isSameGrid == true ? firstResult : nil
+        try apply(to: &image, options: options[index], scaleExtent: scaleExtent[index], shape: forced)
+        if firstResult == nil { firstResult = image.spatialShape }
+      }
+    }
+  }
+
+  private func apply(
+    to image: inout TransformedImage, options: SamplingOptions, scaleExtent: Bool, shape forced: [Int]?
+  ) throws {
+    let rank = image.spatialRank
+    guard rank == 2 || rank == 3 else {
+      throw TransformError.unsuitable(
+        transform: name, what: "the image has the shape \(image.voxels.shape)",
+        expected: "a channel and two or three spatial axes; EnsureChannelFirstd gives them")
+    }
+    let affine = image.affine.matrix(rank: rank)
+    let oldShape = image.spatialShape
+    let target = try targetSpacing(SpacingGeometry.spacing(of: affine))
+    guard image.affine.isFinite,
+      var newAffine = SpacingGeometry.zoomed(affine, scale: target, diagonal: isDiagonal),
+      let grid = SpacingGeometry.shapeAndOffset(oldShape, from: affine, to: newAffine, scaleExtent: scaleExtent)
+    else { throw TransformError.singularAffine(transform: name) }
+    for axis in 0..<rank { newAffine[axis, rank] = grid.offset[axis] }
+    let newShape = try forced ?? grid.shape.map { extent in
+      guard let extent = Int(exactly: extent) else { throw TransformError.singularAffine(transform: name) }
+      return extent
+    }
+    let inverse = SpatialResample.Inverse(
+      transform: name, affine: image.affine, shape: oldShape, options: options)
+    try SpatialResample.apply(
+      to: &image, destination: newAffine.affine, shape: newShape, options: options, transform: name)
+    record(inverse, on: &image)
+    if recomputesAffine {
+      image.affine = SpacingGeometry.scaling(from: oldShape, to: newShape, alignCorners: options.alignCorners)
+    }
+  }
+
+  /// The spacing asked for; the image's own where that lies within the limits, or where none is asked for.
+  private func targetSpacing(_ spacing: [Double]) throws -> [Double] {
+    try spacing.indices.map { axis in
+      let wanted = axis < pixdim.count ? pixdim[axis] : pixdim[pixdim.count - 1]
+      let low = axis < minimum.count ? minimum[axis].map { min($0, wanted) } ?? wanted : wanted
+      let high = axis < maximum.count ? maximum[axis].map { max($0, wanted) } ?? wanted : wanted
+      let isWithin = low - SpacingGeometry.tolerance <= spacing[axis] && spacing[axis] <= high + SpacingGeometry.tolerance
+      return isWithin ? spacing[axis] : wanted
+    }
+  }
+}
