@@ -1,4 +1,5 @@
 package import Arguments
+import OrderedCollections
 
 /// Undoes the preprocessing on a prediction, so that it lies on the scan's own grid: MONAI's `Invertd`.
 ///

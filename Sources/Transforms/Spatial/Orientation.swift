@@ -1,5 +1,6 @@
 package import Arguments
 import Images
+import Tensors
 
 /// Permutes and flips the voxel axes so that they run as asked: MONAI's `Orientationd`. A view, no voxel is copied.
 package struct Orientationd: ImageTransform, InvertibleTransform {

@@ -1,5 +1,6 @@
 package import Arguments
 import Images
+import Tensors
 
 /// Resamples images to a voxel spacing: MONAI's `Spacingd`.
 package struct Spacingd: KeyedTransform, InvertibleTransform {
@@ -90,7 +91,7 @@ package struct Spacingd: KeyedTransform, InvertibleTransform {
     }
     let affine = image.affine.matrix(rank: rank)
     let oldShape = image.spatialShape
-    let target = try targetSpacing(SpacingGeometry.spacing(of: affine))
+    let target = targetSpacing(SpacingGeometry.spacing(of: affine))
     guard image.affine.isFinite,
       var newAffine = SpacingGeometry.zoomed(affine, scale: target, diagonal: isDiagonal),
       let grid = SpacingGeometry.shapeAndOffset(oldShape, from: affine, to: newAffine, scaleExtent: scaleExtent)
@@ -111,8 +112,8 @@ package struct Spacingd: KeyedTransform, InvertibleTransform {
   }
 
   /// The spacing asked for; the image's own where that lies within the limits, or where none is asked for.
-  private func targetSpacing(_ spacing: [Double]) throws -> [Double] {
-    try spacing.indices.map { axis in
+  private func targetSpacing(_ spacing: [Double]) -> [Double] {
+    spacing.indices.map { axis in
       let wanted = axis < pixdim.count ? pixdim[axis] : pixdim[pixdim.count - 1]
       let low = axis < minimum.count ? minimum[axis].map { min($0, wanted) } ?? wanted : wanted
       let high = axis < maximum.count ? maximum[axis].map { max($0, wanted) } ?? wanted : wanted

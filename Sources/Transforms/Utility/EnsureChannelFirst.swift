@@ -1,4 +1,5 @@
 package import Arguments
+import Tensors
 
 /// Brings the channels to the front, or adds a channel axis: MONAI's `EnsureChannelFirstd`. A view.
 package struct EnsureChannelFirstd: ImageTransform {
