@@ -242,14 +242,15 @@ void martlet_resample_nearest(const float *source, const martlet_sampling_grid *
 
 void martlet_pick(const float *source, const long stride[3], const int32_t *const index[3], const long target_extent[3],
                   long i_begin, long i_end, float *target) {
-  // Blocks of output planes share the source's cache lines when the source is dense along the outermost axis.
-  enum { BLOCK = 16 };
   long rows = target_extent[1], columns = target_extent[2];
-  for (long block = i_begin; block < i_end; block += BLOCK) {
-    long block_end = block + BLOCK < i_end ? block + BLOCK : i_end;
+  // Where neighbours of a row are far apart in the source, blocks of planes share its cache lines.
+  int is_dense = stride[2] == 1 || stride[2] == -1;
+  long planes = is_dense ? 1 : 16, width = is_dense ? columns : 16;
+  for (long block = i_begin; block < i_end; block += planes) {
+    long block_end = block + planes < i_end ? block + planes : i_end;
     for (long j = 0; j < rows; j++)
-      for (long tile = 0; tile < columns; tile += BLOCK) {
-        long tile_end = tile + BLOCK < columns ? tile + BLOCK : columns;
+      for (long tile = 0; tile < columns; tile += width) {
+        long tile_end = tile + width < columns ? tile + width : columns;
         for (long i = block; i < block_end; i++) {
           float *row = target + (i * rows + j) * columns;
           int is_outside = index[0][i] < 0 || index[1][j] < 0;

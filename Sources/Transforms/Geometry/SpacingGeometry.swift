@@ -30,10 +30,10 @@ enum SpacingGeometry {
     }
     // Rotation, zooms and shears: the zooms and shears are the Cholesky factor of RᵀR.
     let linear = affine.leading(rank)
-    guard let factor = (linear.transposed * linear).choleskyFactor,
+    guard let factor = linear.transposed.fused(linear).choleskyFactor,
       let inverse = factor.transposed.solve(.identity(rank))
     else { return nil }
-    let rotation = linear * inverse
+    let rotation = linear.fused(inverse)
     for row in 0..<rank {
       for column in 0..<rank { result[row, column] = rotation[row, column] * scales[column] }
     }
@@ -99,7 +99,7 @@ enum SpacingGeometry {
   private static func apply(_ matrix: SquareMatrix, _ point: [Double]) -> [Double] {
     (0..<point.count).map { row in
       var sum = 0.0
-      for column in 0..<point.count { sum += matrix[row, column] * point[column] }
+      for column in 0..<point.count { sum.addProduct(matrix[row, column], point[column]) }
       return sum + matrix[row, point.count]
     }
   }

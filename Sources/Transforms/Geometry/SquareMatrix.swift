@@ -56,46 +56,71 @@ struct SquareMatrix: Sendable, Equatable {
     return result
   }
 
-  /// The matrix X with self · X = `right`, by elimination with row pivoting; nil when self is singular or not finite.
+  /// The product with fused multiply-adds, as BLAS (numpy) computes it; `*` rounds each product, as PyTorch does for
+  /// matrices as small as these.
+  func fused(_ right: SquareMatrix) -> SquareMatrix {
+    var result = SquareMatrix(size: size)
+    for row in 0..<size {
+      for column in 0..<size {
+        var sum = 0.0
+        for inner in 0..<size { sum.addProduct(self[row, inner], right[inner, column]) }
+        result[row, column] = sum
+      }
+    }
+    return result
+  }
+
+  /// The matrix X with self · X = `right`; nil when self is singular or not finite.
+  ///
+  /// Crout's elimination with row pivoting, column by column, as LAPACK's `gesv` does it for small matrices.
   func solve(_ right: SquareMatrix) -> SquareMatrix? {
     guard elements.allSatisfy(\.isFinite), right.elements.allSatisfy(\.isFinite) else { return nil }
-    var left = self
+    var factors = self
     var right = right
-    for pivot in 0..<size {
-      let best = (pivot..<size).max { abs(left[$0, pivot]) < abs(left[$1, pivot]) } ?? pivot
-      guard left[best, pivot] != 0 else { return nil }
-      if best != pivot {
-        left.swapRows(best, pivot)
-        right.swapRows(best, pivot)
-      }
-      let reciprocal = 1 / left[pivot, pivot]
-      for row in pivot + 1..<max(size, pivot + 1) {
-        let factor = left[row, pivot] * reciprocal
-        for column in pivot + 1..<size { left[row, column] -= factor * left[pivot, column] }
-        for column in 0..<size { right[row, column] -= factor * right[pivot, column] }
-      }
-    }
     for column in 0..<size {
-      for row in stride(from: size - 1, through: 0, by: -1) {
-        right[row, column] *= 1 / left[row, row]
-        for above in 0..<row { right[above, column] -= left[above, row] * right[row, column] }
+      for row in 0..<size {
+        var sum = 0.0
+        for inner in 0..<min(row, column) { sum += factors[row, inner] * factors[inner, column] }
+        factors[row, column] -= sum
       }
+      let pivot = (column..<size).max { abs(factors[$0, column]) < abs(factors[$1, column]) } ?? column
+      guard factors[pivot, column] != 0 else { return nil }
+      if pivot != column {
+        factors.swapRows(pivot, column)
+        right.swapRows(pivot, column)
+      }
+      let reciprocal = 1 / factors[column, column]
+      for row in column + 1..<max(size, column + 1) { factors[row, column] *= reciprocal }
     }
+    for column in 0..<size { factors.substitute(&right, column) }
     return right.elements.allSatisfy(\.isFinite) ? right : nil
+  }
+
+  /// Forward and back substitution of one column, self holding both triangular factors.
+  private func substitute(_ right: inout SquareMatrix, _ column: Int) {
+    for row in 0..<size {
+      for below in row + 1..<max(size, row + 1) { right[below, column] -= right[row, column] * self[below, row] }
+    }
+    for row in stride(from: size - 1, through: 0, by: -1) {
+      right[row, column] *= 1 / self[row, row]
+      for above in 0..<row { right[above, column] -= right[row, column] * self[above, row] }
+    }
   }
 
   /// The lower triangular factor L with L · Lᵀ = self; nil when self isn't positive definite.
   var choleskyFactor: SquareMatrix? {
     var factor = SquareMatrix(size: size)
     for column in 0..<size {
-      var pivot = self[column, column]
-      for inner in 0..<column { pivot -= factor[column, inner] * factor[column, inner] }
+      var square = 0.0
+      for inner in 0..<column { square += factor[column, inner] * factor[column, inner] }
+      let pivot = self[column, column] - square
       guard pivot > 0, pivot.isFinite else { return nil }
       factor[column, column] = pivot.squareRoot()
+      let reciprocal = 1 / factor[column, column]
       for row in column + 1..<max(size, column + 1) {
-        var sum = self[row, column]
-        for inner in 0..<column { sum -= factor[row, inner] * factor[column, inner] }
-        factor[row, column] = sum / factor[column, column]
+        var sum = 0.0
+        for inner in 0..<column { sum += factor[row, inner] * factor[column, inner] }
+        factor[row, column] = (self[row, column] - sum) * reciprocal
       }
     }
     return factor

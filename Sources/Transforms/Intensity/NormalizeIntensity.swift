@@ -40,8 +40,7 @@ package struct NormalizeIntensityd: ImageTransform {
         normalize(elements, subtract: subtrahend?[channel], divide: divisor?[channel])
       }
     } else {
-      image.voxels.becomeDenseFloat()
-      image.voxels.withMutableElements(of: Float.self) {
+      VoxelMath.updateAll(&image.voxels) {
         normalize($0, subtract: subtrahend?.first, divide: divisor?.first)
       }
     }

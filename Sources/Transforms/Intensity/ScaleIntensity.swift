@@ -91,8 +91,7 @@ package struct ScaleIntensityd: ImageTransform {
     } else if isChannelWise {
       VoxelMath.updateChannels(&image.voxels) { _, elements in rescale(elements) }
     } else {
-      image.voxels.becomeDenseFloat()
-      image.voxels.withMutableElements(of: Float.self, rescale)
+      VoxelMath.updateAll(&image.voxels, rescale)
     }
     image.voxels = image.voxels.converted(to: elementType ?? .float32)
   }

@@ -9,8 +9,34 @@ enum VoxelMath {
   /// Lets `body` change the elements piece by piece; other types become float32 first. In place when nobody else holds
   /// the voxels.
   static func update(_ tensor: inout Tensor, _ body: @Sendable (UnsafeMutablePointer<Float>, Int) -> Void) {
-    tensor.becomeDenseFloat()
-    tensor.withMutableElements(of: Float.self) { update($0, body) }
+    updateAll(&tensor) { update($0, body) }
+  }
+
+  /// Lets `body` change all elements at once, in the order of memory.
+  static func updateAll(_ tensor: inout Tensor, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
+    inMemoryOrder(&tensor) { $0.withMutableElements(of: Float.self, body) }
+  }
+
+  /// Gives `body` the voxels as a float32 tensor whose other axes lie as they do in memory, so that flipped and permuted
+  /// views needn't be copied; the first axis, the channels, stays. `body` may change the extent of that axis.
+  static func inMemoryOrder(_ tensor: inout Tensor, _ body: (inout Tensor) throws -> Void) rethrows {
+    if tensor.elementType != .float32 { tensor = tensor.converted(to: .float32) }
+    guard tensor.shape.rank > 1, !tensor.isContiguous else { return try body(&tensor) }
+    let reversed = tensor.strides.indices.filter { tensor.strides[$0] < 0 }
+    let strides = tensor.strides.map(abs)
+    let order = [0] + (1..<tensor.shape.rank).sorted { strides[$0] > strides[$1] }
+    var dense = tensor.flipped(reversed).permuted(order)
+    guard !reversed.contains(0), dense.isContiguous else {
+      tensor = tensor.denseCopy()
+      return try body(&tensor)
+    }
+    // The tensor lets go of its voxels, so that they have one owner and are changed in place.
+    tensor = Tensor(.float32, [0])
+    defer {
+      let inverse = (0..<order.count).map { axis in order.firstIndex(of: axis) ?? axis }
+      tensor = dense.permuted(inverse).flipped(reversed)
+    }
+    try body(&dense)
   }
 
   static func update(
@@ -22,15 +48,12 @@ enum VoxelMath {
   }
 
   /// The same per channel of a channel-first tensor; `body` gets the elements of one channel after the other.
-  static func updateChannels(
-    _ tensor: inout Tensor, _ body: (Int, UnsafeMutableBufferPointer<Float>) throws -> Void
-  ) rethrows {
-    tensor.becomeDenseFloat()
+  static func updateChannels(_ tensor: inout Tensor, _ body: (Int, UnsafeMutableBufferPointer<Float>) -> Void) {
     let channels = tensor.shape.rank > 0 ? tensor.shape[0] : 1
-    try tensor.withMutableElements(of: Float.self) { elements in
+    updateAll(&tensor) { elements in
       let length = channels > 0 ? elements.count / channels : 0
       for channel in 0..<channels {
-        try body(channel, UnsafeMutableBufferPointer(rebasing: elements[channel * length..<(channel + 1) * length]))
+        body(channel, UnsafeMutableBufferPointer(rebasing: elements[channel * length..<(channel + 1) * length]))
       }
     }
   }

@@ -24,9 +24,9 @@ package struct Activationsd: ImageTransform {
   }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
-    image.voxels.becomeDenseFloat()
+    image.voxels = image.voxels.converted(to: .float32)
     if sigmoid[index] { VoxelMath.update(&image.voxels) { martlet_sigmoid($0, $1) } }
-    if softmax[index] { Self.softmax(&image.voxels) }
+    if softmax[index] { VoxelMath.inMemoryOrder(&image.voxels, Self.softmax) }
   }
 
   private static func softmax(_ voxels: inout Tensor) {

@@ -35,7 +35,10 @@ package struct AsDiscreted: ImageTransform {
   }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
-    if argmax[index] { image.voxels = try labels(image.voxels) }
+    if argmax[index] {
+      try VoxelMath.inMemoryOrder(&image.voxels) { $0 = try labels($0) }
+      if !keepsAxis { image.voxels = try image.voxels.removingAxis(0) }
+    }
     if let classes = classCounts[index] { image.voxels = try oneHot(image.voxels, classes: classes) }
     if let threshold = thresholds[index] {
       let limit = Self.smallestFloat(atLeast: threshold)
@@ -45,21 +48,19 @@ package struct AsDiscreted: ImageTransform {
     image.voxels = image.voxels.converted(to: elementType)
   }
 
-  /// The channel with the largest value, `[1, …]`.
+  /// The channel with the largest value, `[1, …]`, of a contiguous float32 tensor.
   private func labels(_ voxels: Tensor) throws -> Tensor {
     guard voxels.shape.rank > 0, voxels.count > 0 else {
       throw TransformError.emptyResult(transform: name, shape: voxels.shape.dimensions)
     }
-    var source = voxels
-    source.becomeDenseFloat()
-    let channels = source.shape[0]
-    let length = source.count / channels
-    var shape = source.shape
+    let channels = voxels.shape[0]
+    let length = voxels.count / channels
+    var shape = voxels.shape
     shape[0] = 1
     var result = Tensor(.float32, shape, isZeroed: false)
     result.withMutableElements(of: Float.self) { target in
       guard let target = target.baseAddress else { return }
-      source.withElements(of: Float.self) { values in
+      voxels.withElements(of: Float.self) { values in
         guard let values = values.baseAddress else { return }
         let from = Shared(values)
         let to = Shared(target)
@@ -69,7 +70,7 @@ package struct AsDiscreted: ImageTransform {
         }
       }
     }
-    return keepsAxis ? result : try result.removingAxis(0)
+    return result
   }
 
   /// One channel per class, 1 where the label is that class.
