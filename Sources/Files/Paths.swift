@@ -98,6 +98,14 @@ package enum Folders {
     return names.sorted()
   }
 
+  /// The paths that the shell pattern (`*`, `?`, `[…]`) stands for, sorted.
+  package static func paths(matching pattern: String) -> [String] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }
+    return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }
+  }
+
   /// Makes a rename in the folder durable; a file system that can't is left alone.
   static func sync(_ path: String) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)

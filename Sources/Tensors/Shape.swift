@@ -11,15 +11,16 @@ package struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
     set { dimensions[axis] = newValue }
   }
 
-  /// The number of elements; nil when an extent is negative or the product overflows.
+  /// The number of elements; nil when an extent is negative, or when the product of the others overflows beside an
+  /// extent of 0 (its strides could not be told).
   package var checkedCount: Int? {
-    var count = 1
+    var product = 1
     for extent in dimensions {
-      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      let (next, overflow) = product.multipliedReportingOverflow(by: max(extent, 1))
       guard extent >= 0, !overflow else { return nil }
-      count = product
+      product = next
     }
-    return count
+    return dimensions.contains(0) ? 0 : product
   }
 
   /// The number of elements of a shape that is known to be valid.

@@ -18,8 +18,11 @@ package struct Tensor: Sendable {
   package init(
     storage: Storage, elementType: ElementType, shape: Shape, strides: [Int]? = nil, byteOffset: Int = 0
   ) throws {
+    guard let count = shape.checkedCount else {
+      throw TensorError.invalidShape(shape.dimensions, strides: strides ?? [])
+    }
     let strides = strides ?? shape.contiguousStrides
-    guard let count = shape.checkedCount, strides.count == shape.rank else {
+    guard strides.count == shape.rank, (0...storage.bytes.count).contains(byteOffset) else {
       throw TensorError.invalidShape(shape.dimensions, strides: strides)
     }
     if count > 0 {

@@ -37,7 +37,7 @@ import Testing
 
   @Test(arguments: [
     ([2, 3], [3, 1], 4), ([7], [1], 0), ([2], [-1], 0), ([Int.max, 2], [1, 1], 0), ([2, 2], [Int.max, 1], 0),
-    ([3], [1], -4),
+    ([3], [1], -4), ([0], [1], 25), ([0, 1 << 62, 1 << 62], [1, 1, 1], 0),
   ])
   func viewsOutsideTheStorageAreRefused(shape: [Int], strides: [Int], offset: Int) {
     let storage = Storage(byteCount: 24)

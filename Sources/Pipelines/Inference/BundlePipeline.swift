@@ -1,0 +1,72 @@
+package import Bundles
+package import Diagnostics
+import Dispatch
+import Engines
+import Images
+import OrderedCollections
+import Tensors
+import Transforms
+
+/// A bundle made ready to run on scans: its transforms, its inferer, and its network on an engine.
+package struct BundlePipeline: Sendable {
+  package let bundle: Bundle
+  private let definition: PipelineDefinition
+  private let engines: EngineCache
+  private let sessionCount: Int
+
+  /// Reads the config and the weights. The engine is compiled at once where the window's size is known, while the
+  /// first scan is being read; else when the first scan asks for it.
+  /// - Throws: what is wrong with the config, the checkpoint or their match; `EngineError`, `DeviceError`.
+  package init(_ bundle: Bundle, _ options: NetworkOptions, _ choice: EngineChoice, outputFolder: String) throws {
+    let config = try ModelConfig(.bundle(bundle), options)
+    self.bundle = bundle
+    definition = try PipelineDefinition(config, outputFolder: outputFolder)
+    let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
+    engines = EngineCache(source: source, choice: choice)
+    sessionCount = choice.options.parallelSessions
+    if let window = definition.inferer as? SlidingWindow, let shape = window.fixedShape(rank: source.spatialDimensions) {
+      // What doesn't fit in the network or its weights is said before any scan is read.
+      _ = try source.graph(spatialShape: shape)
+      let engines = engines
+      // A failure comes back when the first scan asks for the same engine.
+      DispatchQueue.global(qos: .userInitiated).async { _ = try? engines.engine(spatialShape: shape) }
+    }
+  }
+
+  /// Takes one scan to its result and writes it.
+  /// - Parameter path: a NIfTI file.
+  /// - Throws: what is wrong with the scan; `InterruptedError`; errors of the engine and of writing.
+  package func run(_ path: String, progress: ProgressObserver? = nil) throws -> ScanResult {
+    var times = StageTimes()
+    var sample = Sample([definition.imageKey: .path(path)])
+    try times.measure("preprocessing") {
+      try definition.preprocessing.apply(&sample, stage: "preprocessing", progress: progress)
+    }
+    let prediction = try times.measure("inference") { try infer(&sample, progress) }
+    try sample.setPrediction(definition.predictionKey, prediction, like: definition.imageKey)
+    try times.measure("postprocessing") {
+      try definition.postprocessing.apply(&sample, stage: "postprocessing", progress: progress)
+    }
+    let result = try sample.image(definition.predictionKey, for: "the result").volume(for: "the result")
+    return ScanResult(scan: path, outputs: sample.savedPaths, times: times.stages, result: result)
+  }
+
+  /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`. The image's voxels aren't needed afterwards and
+  /// are let go; its place in the world stays.
+  private func infer(_ sample: inout Sample, _ progress: ProgressObserver?) throws -> Tensor {
+    let image = try sample.image(definition.imageKey, for: "the network").voxels
+    let input = image.converted(to: .float32).expanded(to: Shape([1] + image.shape.dimensions))
+    let shape = try definition.inferer.batchShape(for: input.shape)
+    let engine = try engines.engine(spatialShape: Array(shape.dimensions.dropFirst(2)))
+    try requireChannels(engine, input.shape)
+    let predictors = try (0..<max(sessionCount, 1)).map { _ in SessionPredictor(try engine.makeSession()) }
+    let outputs = try definition.inferer.infer(input, predictors: predictors, progress: progress)
+    guard let output = outputs.first else { throw DefectError("the network gave no output") }
+    return output.reshaped(Shape(Array(output.shape.dimensions.dropFirst())))
+  }
+
+  private func requireChannels(_ engine: any CompiledEngine, _ shape: Shape) throws {
+    guard let expected = engine.inputs.first?.dimensions.dropFirst().first ?? nil, shape.rank > 1 else { return }
+    guard shape[1] == expected else { throw ScanError.wrongChannels(found: shape[1], expected: expected) }
+  }
+}

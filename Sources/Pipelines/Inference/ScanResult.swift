@@ -1,0 +1,51 @@
+package import Diagnostics
+import Dispatch
+package import Images
+
+/// What became of one scan.
+package struct ScanResult: Sendable {
+  package let scan: String
+  /// The files that were written.
+  package let outputs: [String]
+  /// Seconds of each stage, in order.
+  package let times: [(stage: String, seconds: Double)]
+  /// The result as it was saved: `[C, X, Y, Z]`, in the scan's space when the pipeline inverts its transforms.
+  package let result: Volume
+
+  package var seconds: Double { times.reduce(0) { $0 + $1.seconds } }
+}
+
+/// Collects how long each stage takes.
+struct StageTimes {
+  private(set) var stages: [(stage: String, seconds: Double)] = []
+
+  mutating func measure<Result>(_ stage: String, _ body: () throws -> Result) rethrows -> Result {
+    let start = DispatchTime.now().uptimeNanoseconds
+    defer { stages.append((stage, Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9)) }
+    return try body()
+  }
+}
+
+/// A scan doesn't fit the pipeline.
+package enum ScanError: DiagnosedError, Equatable {
+  case wrongChannels(found: Int, expected: Int)
+  case noScans(patterns: [String])
+  case sameOutput(scans: [String])
+
+  package var diagnosis: Diagnosis {
+    switch self {
+    case .wrongChannels(let found, let expected):
+      Diagnosis(
+        .data, "the scan has \(found) \(found == 1 ? "channel" : "channels") after preprocessing",
+        expected: "\(expected), as the network's in_channels says")
+    case .noScans(let patterns):
+      Diagnosis(
+        .noInput, "no scan was found", at: patterns.joined(separator: ", "), expected: ".nii or .nii.gz files",
+        hint: "give a file, a folder with scans, or a quoted pattern such as 'scans/*.nii.gz'")
+    case .sameOutput(let scans):
+      Diagnosis(
+        .usage, "these scans have the same name, so their results would overwrite each other", at: scans,
+        hint: "run them one by one into folders of their own")
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package import Bundles
+
+/// Which network of a model is meant, and with which weights.
+package struct NetworkOptions: Sendable {
+  /// The config's entry for the network.
+  package var networkID = "network_def"
+  /// Configs to merge; nil for the bundle's inference config.
+  package var configFiles: [String]?
+  package var metaFile: String?
+  /// The checkpoint; nil for the one that the bundle names.
+  package var checkpointFile: String?
+  /// Where in the checkpoint the state dict stands.
+  package var checkpointKey: String?
+  package var overrides: [ConfigOverride] = []
+  /// `[N, C, spatial…]` as the user gave it.
+  package var inputShape: [Int]?
+
+  package init() {}
+}
