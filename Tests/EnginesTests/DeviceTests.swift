@@ -34,8 +34,8 @@ import Testing
     let device = try Device.parse(text)
     let requests: [(Device.Kind, () throws -> Void)] = [
       (.cpu, { try device.requireCPU(for: "ThisEngine") }),
-      (.cuda, { #expect(try device.cudaOrdinal(for: "ThisEngine") == device.index) }),
-      (.dla, { #expect(try device.dlaCore(for: "ThisEngine") == device.index) }),
+      (.cuda, { try #require(try device.cudaOrdinal(for: "ThisEngine") == device.index) }),
+      (.dla, { try #require(try device.dlaCore(for: "ThisEngine") == device.index) }),
     ]
     for (kind, request) in requests {
       guard kind != device.kind else {

@@ -47,11 +47,10 @@ package struct OpenVINOBackend: EngineBackend {
       EngineSetting("engine", "\(title) \(runtime.version)"), EngineSetting("library", runtime.path),
       EngineSetting("device", try runtime.deviceName("CPU")),
     ]
-    if isBatchAlone {
-      let plan = try model.plan(for: source.inputs.map { $0.shape(batch: options.batch) })
-      settings += try model.properties.names.map { EngineSetting($0, try plan.property($0)) }
-    } else {
-      settings += zip(model.properties.names, model.properties.values).map { EngineSetting($0, $1) }
+    let plan = isBatchAlone ? try model.plan(for: source.inputs.map { $0.shape(batch: options.batch) }) : nil
+    settings += try model.properties.pairs.map { name, value in
+      // The device can't be asked for its cache, which belongs to the core.
+      EngineSetting(name, name == OpenVINOProperties.cacheFolder ? value : try plan?.property(name) ?? value)
     }
     return OpenVINOEngine(model: model, settings: settings)
   }
@@ -61,7 +60,9 @@ package struct OpenVINOBackend: EngineBackend {
 struct OpenVINOProperties: Sendable {
   var names: [String] { pairs.map(\.name) }
   var values: [String] { pairs.map(\.value) }
-  private var pairs: [(name: String, value: String)]
+  private(set) var pairs: [(name: String, value: String)]
+
+  static let cacheFolder = "CACHE_DIR"
 
   /// - Throws: ``EngineError/invalidOption(name:value:expected:)``.
   init(_ options: EngineOptions) throws {
@@ -77,7 +78,7 @@ struct OpenVINOProperties: Sendable {
       // Threads bound to cores wait for each other when the steps between runs use the same cores.
       ("ENABLE_CPU_PINNING", "NO"),
     ]
-    if let folder = options.cacheFolder { pairs.append(("CACHE_DIR", folder)) }
+    if let folder = options.cacheFolder { pairs.append((Self.cacheFolder, folder)) }
   }
 
   private static func require(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws {
