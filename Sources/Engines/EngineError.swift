@@ -44,7 +44,8 @@ package enum EngineError: DiagnosedError, Equatable {
         hint: "the ONNX model doesn't match its description; export it again")
     case .unboundedOutput(let backend, let name):
       Diagnosis(
-        .data, "the shape of output '\(name)' depends on the values of the inputs", expected: "a shape that \(backend) knows before it runs",
+        .data, "the shape of output '\(name)' depends on the values of the inputs",
+        expected: "a shape that \(backend) knows before it runs",
         hint: "export the network without its value-dependent part")
     case .wrongInputCount(let expected, let found):
       Diagnosis(
@@ -58,7 +59,8 @@ package enum EngineError: DiagnosedError, Equatable {
       Diagnosis(.unavailable, "\(backend) failed to run the network: \(reason)", hint: "try a smaller batch or window")
     case .sessionInUse(let backend):
       Diagnosis(
-        .defect, "a \(backend) session was asked to run twice at the same time", expected: "one session for each thread")
+        .defect, "a \(backend) session was asked to run twice at the same time",
+        expected: "one session for each thread")
     }
   }
 }

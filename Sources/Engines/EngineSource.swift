@@ -19,7 +19,7 @@ package struct TensorSpecification: Sendable, Hashable {
   /// Whether a tensor of this shape may stand here: the same rank, the fixed extents equal, the free ones positive.
   package func accepts(_ shape: Shape) -> Bool {
     shape.rank == dimensions.count
-      && zip(shape.dimensions, dimensions).allSatisfy { extent, expected in expected.map { $0 == extent } ?? (extent > 0) }
+      && zip(shape.dimensions, dimensions).allSatisfy { extent, fixed in fixed.map { $0 == extent } ?? (extent > 0) }
   }
 
   /// The shape of a run whose free extents are all `batch`.

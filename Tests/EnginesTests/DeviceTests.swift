@@ -21,8 +21,10 @@ import Testing
   }
 
   @Test(arguments: [
-    "", ":", "cuda:", ":1", "-1", "cuda:-1", "+1", "cuda:+1", "01", "cuda:01", "128", "cuda:128", "99999999999999999999",
-    "cuda:99999999999999999999", "cpu:1", "tpu", "cuda:0:1", "cuda 1", " cuda", "cuda:1 ", "mps", "cuda:one", "1.0", "cuda:１",
+    "", ":", "cuda:", ":1", "-1", "cuda:-1", "+1", "cuda:+1", "01", "cuda:01", "128", "cuda:128",
+    "99999999999999999999",
+    "cuda:99999999999999999999", "cpu:1", "tpu", "cuda:0:1", "cuda 1", " cuda", "cuda:1 ", "mps", "cuda:one", "1.0",
+    "cuda:１",
   ])
   func refusesWhatNamesNoDevice(text: String) {
     #expect(throws: DeviceError.unreadable(text)) { try Device.parse(text) }
@@ -51,7 +53,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [("cpu", true), ("cuda", false), ("cuda:1", false), ("1", false), ("gpu:1", false), ("dla:0", false)])
+  @Test(arguments: [
+    ("cpu", true), ("cuda", false), ("cuda:1", false), ("1", false), ("gpu:1", false), ("dla:0", false),
+  ])
   func openVINOTakesTheCPUOnly(text: String, isTaken: Bool) throws {
     let device = try Device.parse(text)
     let backend = OpenVINOBackend()

@@ -26,7 +26,8 @@ import Testing
     #expect(intel.totalMemory == 16 << 30)
     #expect(intel.availableMemory == 8 << 30)
     let arm = SystemFacts(
-      cpuInfo: "processor : 0\nFeatures : fp asimd aes\n", memoryInfo: "", memoryLimit: "", memoryInUse: "", usableCores: 1)
+      cpuInfo: "processor : 0\nFeatures : fp asimd aes\n", memoryInfo: "", memoryLimit: "", memoryInUse: "",
+      usableCores: 1)
     #expect(arm.vectorFeatures == ["NEON"])
     #expect(arm.totalMemory == nil)
   }

@@ -48,7 +48,9 @@ import Testing
     for depth in ["martlet", ".build/x86_64/release/martlet", "a/b/c/d/martlet"] {
       #expect(search(elsewhere, executable: folder.file("repository/\(depth)")).find() == .file(library))
     }
-    guard case .notFound(let places, true) = search(elsewhere, executable: folder.file("repository/a/b/c/d/e/martlet")).find()
+    guard
+      case .notFound(let places, true) = search(elsewhere, executable: folder.file("repository/a/b/c/d/e/martlet"))
+        .find()
     else {
       Issue.record("five folders up is too far")
       return

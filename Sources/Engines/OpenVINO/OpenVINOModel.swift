@@ -65,7 +65,9 @@ final class OpenVINOModel: Sendable {
     var compiled: OpaquePointer?
     let reason = withCStrings(properties.names) { names in
       withCStrings(properties.values) { values in
-        takeText(OVModelCompile(runtime.library, runtime.core, handle, "CPU", names, values, properties.names.count, &compiled))
+        takeText(
+          OVModelCompile(runtime.library, runtime.core, handle, "CPU", names, values, properties.pairs.count, &compiled)
+        )
       }
     }
     if let reason { throw Self.refused(reason) }
@@ -91,7 +93,7 @@ final class OpenVINOModel: Sendable {
       if let reason = takeText(OVModelPort(runtime.library, handle, side, index, &port)) { throw refused(reason) }
       guard port.matches(specification) else {
         throw EngineError.portMismatch(
-          backend: "OpenVINO", port: "\(name) '\(specification.name)'", expected: "\(specification)", found: "\(port.text)")
+          backend: "OpenVINO", port: "\(name) '\(specification.name)'", expected: "\(specification)", found: port.text)
       }
     }
   }
