@@ -66,10 +66,16 @@ char *OVLibraryOpen(const char *path, OVLibrary **result) {
   OV_FUNCTIONS(OV_LOOK_UP)
 #undef OV_LOOK_UP
   if (missing) {
+    // An older release lacks a function but can still say which one it is.
+    ov_version_t version = {0};
+    bool isTold = library->get_openvino_version && library->version_free && library->get_openvino_version(&version) == 0;
+    char text[256];
+    snprintf(
+        text, sizeof text, "it has no function %s%s%.100s", missing, isTold ? "; it is of version " : "",
+        isTold && version.build_number ? version.build_number : "");
+    if (isTold) library->version_free(&version);
     // The handle stays open: a library with threads of its own can't be unloaded safely.
     free(library);
-    char text[128];
-    snprintf(text, sizeof text, "it has no function %s", missing);
     return OVText(text);
   }
   OVCaptureLog(library);

@@ -28,7 +28,7 @@ package enum EngineError: DiagnosedError, Equatable {
     case .libraryUnusable(let backend, let path, let reason, let remedy):
       Diagnosis(
         .unavailable, "this file can't be used as the \(backend) library: \(reason)", at: path,
-        expected: "the \(backend) library for this machine", hint: remedy)
+        expected: "a recent \(backend) library for this machine", hint: remedy)
     case .libraryTooOld(let backend, let path, let found, let needed, let remedy):
       Diagnosis(
         .unavailable, "this \(backend) library is of version \(found)", at: path, expected: "\(needed) or newer",
