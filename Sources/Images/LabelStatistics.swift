@@ -64,7 +64,8 @@ package struct LabelComparison: Sendable, Hashable {
     let rows = length > 0 ? a.voxels.count / length : 0
     let pairs = LabelMap.withLabels(of: a.voxels) { first in
       LabelMap.withLabels(of: b.voxels) { second in
-        LabelMap.reduce(rows: rows, initial: [LabelPair: Int](), merge: { $0.merge($1, uniquingKeysWith: +) }) { rows, counts in
+        LabelMap.reduce(rows: rows, initial: [LabelPair: Int](), merge: { $0.merge($1, uniquingKeysWith: +) }) {
+          rows, counts in
           LabelPair.count(first.value, second.value, rows.lowerBound * length..<rows.upperBound * length, in: &counts)
         }
       }
@@ -138,7 +139,8 @@ private struct LabelPair: Hashable {
   var second: Int
 
   static func count(
-    _ a: UnsafeBufferPointer<Int32>, _ b: UnsafeBufferPointer<Int32>, _ range: Range<Int>, in counts: inout [LabelPair: Int]
+    _ a: UnsafeBufferPointer<Int32>, _ b: UnsafeBufferPointer<Int32>, _ range: Range<Int>,
+    in counts: inout [LabelPair: Int]
   ) {
     var start = range.lowerBound
     while start < range.upperBound {
@@ -153,13 +155,16 @@ private struct LabelPair: Hashable {
 
 private enum LabelMap {
   /// The labels as Int32, row-major.
-  static func withLabels<Result>(of voxels: Tensor, _ body: (Shared<UnsafeBufferPointer<Int32>>) throws -> Result) rethrows -> Result {
+  static func withLabels<Result>(of voxels: Tensor, _ body: (Shared<UnsafeBufferPointer<Int32>>) throws -> Result)
+    rethrows -> Result
+  {
     try voxels.converted(to: .int32).withElements(of: Int32.self) { try body(Shared($0)) }
   }
 
   /// Accumulates over rows on all cores and merges what the pieces found.
   static func reduce<Value: Sendable>(
-    rows: Int, initial: Value, merge: (inout Value, Value) -> Void, _ accumulate: @Sendable (Range<Int>, inout Value) -> Void
+    rows: Int, initial: Value, merge: (inout Value, Value) -> Void,
+    _ accumulate: @Sendable (Range<Int>, inout Value) -> Void
   ) -> Value {
     let pieces = min(rows, Parallel.coreCount * 4)
     var parts = [Value](repeating: initial, count: pieces)

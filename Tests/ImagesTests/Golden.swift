@@ -23,9 +23,9 @@ enum Golden {
     var shape: [Int]
     var type: String
     var affine: [[Double]]
-    var monai_affine: [[Double]]
-    var sform_code: Int
-    var qform_code: Int
+    var monaiAffine: [[Double]]
+    var sformCode: Int
+    var qformCode: Int
     var description: String
   }
 
@@ -52,7 +52,8 @@ enum Golden {
     let header = String(decoding: data[10..<10 + length], as: UTF8.self)
     guard let description = header.firstMatch(of: #/'descr': '[<|](\w+)'/#)?.1,
       let extents = header.firstMatch(of: #/'shape': \(([\d, ]*)\)/#)?.1,
-      let type = ["f4": ElementType.float32, "f8": .float64, "u1": .uint8, "i2": .int16, "i4": .int32][String(description)]
+      let type = ["f4": ElementType.float32, "f8": .float64, "u1": .uint8, "i2": .int16, "i4": .int32][
+        String(description)]
     else { throw BadArray() }
     let shape = Shape(extents.split(whereSeparator: { ", ".contains($0) }).compactMap { Int($0) })
     let body = Array(data[(10 + length)...])

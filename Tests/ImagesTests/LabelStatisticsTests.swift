@@ -11,7 +11,7 @@ struct LabelStatisticsTests {
     let statistics = try LabelStatistics(labels: labels)
     #expect(statistics.voxelCounts == [0: 5, 1: 3, 2: 2, 7: 2])
     #expect(statistics.labels == [0, 1, 2, 7])
-    #expect(statistics.millilitres(of: 1) == 3 * 12 / 1000)
+    #expect(statistics.millilitres(of: 1) == 3 * 12.0 / 1000)
     #expect(statistics.millilitres(of: 5) == 0)
     #expect(statistics.centres[7] == [1, 0, 0.5])
     #expect(statistics.centres[2] == [0.5, 1.5, 1])

@@ -11,8 +11,8 @@ struct NIfTIReadingTests {
       let image = try NIfTIImage(path: Golden.path(name))
       #expect(image.header.shape == golden.shape, "\(name)")
       #expect(image.header.elementType.rawValue == golden.type, "\(name)")
-      #expect(image.header.sformCode == golden.sform_code, "\(name)")
-      #expect(image.header.qformCode == golden.qform_code, "\(name)")
+      #expect(image.header.sformCode == golden.sformCode, "\(name)")
+      #expect(image.header.qformCode == golden.qformCode, "\(name)")
       #expect(image.header.description == golden.description, "\(name)")
       expectEqual(image.header.affine, golden.affine, name)
       #expect(image.raw.shape.dimensions == golden.shape, "\(name)")
@@ -26,7 +26,7 @@ struct NIfTIReadingTests {
   }
 
   @Test func everyGoldenLoadsAsMONAILoadsIt() throws {
-    for (name, golden) in try Golden.cases().read where name != "axes_5.nii" || golden.shape.count == 5 {
+    for (name, golden) in try Golden.cases().read {
       let image = try NIfTIImage(path: Golden.path(name))
       let expected = try Golden.array(Golden.path(golden.stem + ".monai.npy"))
       guard (3...4).contains(golden.shape.count) else {
@@ -40,7 +40,7 @@ struct NIfTIReadingTests {
       #expect(volume.voxels.shape == expected.shape, "\(name)")
       #expect(volume.voxels.isContiguous, "\(name)")
       #expect(volume.voxels.array(of: Float.self) == expected.array(of: Float.self), "\(name)")
-      expectEqual(volume.affine, golden.monai_affine, name)
+      expectEqual(volume.affine, golden.monaiAffine, name)
     }
   }
 

@@ -26,7 +26,9 @@ struct NIfTIWritingTests {
     #expect(Array(written[..<256]) == Array(expected[..<256]))
     #expect(Array(written[268...]) == Array(expected[268...]))
     let quaternion = { (bytes: [UInt8]) in
-      bytes[256..<268].withUnsafeBytes { raw in (0..<3).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }
+      bytes[256..<268].withUnsafeBytes { raw in
+        (0..<3).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+      }
     }
     for (value, reference) in zip(quaternion(written), quaternion(expected)) {
       #expect(Double(abs(value - reference)) <= Tolerance.affine / 10)

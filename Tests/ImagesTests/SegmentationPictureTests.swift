@@ -77,7 +77,9 @@ struct SegmentationPictureTests {
     var tinted: [(x: Int, y: Int)] = []
     for y in 80..<330 { for x in 70..<270 where decoded.isTinted(x, y) { tinted.append((x, y)) } }
     #expect(tinted.count > 1000)
-    let mean = (x: tinted.map(\.x).reduce(0, +) / max(tinted.count, 1), y: tinted.map(\.y).reduce(0, +) / max(tinted.count, 1))
+    let mean = (
+      x: tinted.map(\.x).reduce(0, +) / max(tinted.count, 1), y: tinted.map(\.y).reduce(0, +) / max(tinted.count, 1)
+    )
     #expect(mean.x < 130)
     #expect(mean.y < 170)
   }
@@ -88,7 +90,8 @@ struct SegmentationPictureTests {
     #expect(try SegmentationPicture(scan: scan, labels: none, names: [:]).png().count > 100)
     let many = Volume(voxels: Tensor((0..<120).map(Int32.init), [1, 4, 5, 6]), affine: .identity)
     let picture = try SegmentationPicture(
-      scan: many, labels: many, names: [3: "a name with ümlaut that is much longer than the others of the legend (left)"])
+      scan: many, labels: many,
+      names: [3: "a name with ümlaut that is much longer than the others of the legend (left)"])
     #expect(try Decoded(picture.png()).height > 600)
     #expect(throws: LabelError.self) { try SegmentationPicture(scan: scan, labels: many, names: [:]) }
     let flat = Volume(voxels: many.voxels, affine: .scaling([1, 0, 1]))

@@ -50,9 +50,9 @@ def record(name):
         "shape": list(map(int, image.shape)),
         "type": header.get_data_dtype().newbyteorder("=").name,
         "affine": image.affine.tolist(),
-        "monai_affine": np.asarray(loaded.affine, dtype=np.float64).tolist(),
-        "sform_code": int(header["sform_code"]),
-        "qform_code": int(header["qform_code"]),
+        "monaiAffine": np.asarray(loaded.affine, dtype=np.float64).tolist(),
+        "sformCode": int(header["sform_code"]),
+        "qformCode": int(header["qform_code"]),
         "description": header["descrip"].item().decode("latin1"),
     }
 

@@ -20,7 +20,8 @@ package enum GeometryError: DiagnosedError, Equatable {
         hint: "repair the image's sform or qform")
     case .invalidAxisCodes(let codes):
       Diagnosis(
-        .data, "\"\(codes)\" names no orientation", expected: "three letters, one of each of L/R, P/A and I/S, such as RAS")
+        .data, "\"\(codes)\" names no orientation",
+        expected: "three letters, one of each of L/R, P/A and I/S, such as RAS")
     }
   }
 }

@@ -59,10 +59,14 @@ enum MatrixDecomposition {
           let cosine = 1 / (1 + tangent * tangent).squareRoot()
           let sine = cosine * tangent
           for k in 0..<size {
-            (work[k][p], work[k][q]) = (cosine * work[k][p] - sine * work[k][q], sine * work[k][p] + cosine * work[k][q])
+            (work[k][p], work[k][q]) = (
+              cosine * work[k][p] - sine * work[k][q], sine * work[k][p] + cosine * work[k][q]
+            )
           }
           for k in 0..<size {
-            (work[p][k], work[q][k]) = (cosine * work[p][k] - sine * work[q][k], sine * work[p][k] + cosine * work[q][k])
+            (work[p][k], work[q][k]) = (
+              cosine * work[p][k] - sine * work[q][k], sine * work[p][k] + cosine * work[q][k]
+            )
           }
           work[p][q] = 0
           work[q][p] = 0

@@ -66,7 +66,8 @@ package struct GzipWriter {
             let part = source.value[start..<min(start + Self.pieceLength, source.value.count)]
             outcome.value[piece] = Self.compress(
               UnsafeRawBufferPointer(rebasing: part), level: level,
-              into: UnsafeMutableRawBufferPointer(rebasing: target.value[piece * Self.pieceRoom..<(piece + 1) * Self.pieceRoom]))
+              into: UnsafeMutableRawBufferPointer(
+                rebasing: target.value[piece * Self.pieceRoom..<(piece + 1) * Self.pieceRoom]))
           }
         }
       }

@@ -34,7 +34,8 @@ package enum NIfTIError: DiagnosedError, Equatable {
     case .emptyImage(let shape):
       Diagnosis(.data, "the image has no voxels: its dimensions are \(shape)", expected: "positive extents")
     case .invalidVoxelOffset(let offset):
-      Diagnosis(.data, "the voxels can't begin at byte \(offset)", expected: "a whole number of bytes behind the header")
+      Diagnosis(
+        .data, "the voxels can't begin at byte \(offset)", expected: "a whole number of bytes behind the header")
     case .notFinite(let field):
       Diagnosis(
         .data, "the header's \(field) holds a number that isn't finite",
@@ -42,9 +43,11 @@ package enum NIfTIError: DiagnosedError, Equatable {
     case .invalidQuaternion:
       Diagnosis(.data, "the header's qform quaternion is longer than one", expected: "a unit quaternion")
     case .missingPair(let path):
-      Diagnosis(.noInput, "the voxels of a .hdr/.img pair are missing", expected: path, hint: "put both files side by side")
+      Diagnosis(
+        .noInput, "the voxels of a .hdr/.img pair are missing", expected: path, hint: "put both files side by side")
     case .tooManyAxes(let shape, let expected):
-      Diagnosis(.data, "the image has the dimensions \(shape)", expected: expected, hint: "split the image into volumes")
+      Diagnosis(
+        .data, "the image has the dimensions \(shape)", expected: expected, hint: "split the image into volumes")
     case .tooLargeToWrite(let shape):
       Diagnosis(.data, "NIfTI-1 can't hold the dimensions \(shape)", expected: "1 to 32767 voxels along each axis")
     }

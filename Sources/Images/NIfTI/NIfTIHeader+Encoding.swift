@@ -67,5 +67,7 @@ private struct HeaderBuilder {
 
   mutating func set(_ offset: Int, _ value: Float) { set(offset, value.bitPattern) }
 
-  mutating func set(_ offset: Int, _ field: [UInt8]) { bytes.replaceSubrange(offset..<offset + field.count, with: field) }
+  mutating func set(_ offset: Int, _ field: [UInt8]) {
+    bytes.replaceSubrange(offset..<offset + field.count, with: field)
+  }
 }

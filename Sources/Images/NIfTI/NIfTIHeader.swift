@@ -131,7 +131,9 @@ package struct NIfTIHeader: Sendable, Hashable {
     let rotation = quaternion.matrix
     let scales = [pixdim[1], pixdim[2], pixdim[3] * pixdim[0]]
     return Affine(
-      rows: (0..<3).map { row in (0..<3).map { rotation[row][$0] * scales[$0] } + [fields.offset[row]] } + [[0, 0, 0, 1]])
+      rows: (0..<3).map { row in (0..<3).map { rotation[row][$0] * scales[$0] } + [fields.offset[row]] } + [
+        [0, 0, 0, 1]
+      ])
   }
 
   private func bestAffine() throws -> Affine {

@@ -78,7 +78,8 @@ struct PictureLayout {
     abs(value) < 1e9 ? String(Int(value.rounded())) : "?"
   }
 
-  private func drawLetters(of slice: OrthogonalSlice, x: Int, y: Int, width: Int, height: Int, on canvas: inout Canvas) {
+  private func drawLetters(of slice: OrthogonalSlice, x: Int, y: Int, width: Int, height: Int, on canvas: inout Canvas)
+  {
     let letters = slice.plane.letters
     let size = (width: BitmapFont.width * 2, height: BitmapFont.ascent * 2)
     let middle = (x: x + (width - size.width) / 2, y: y + (height - size.height) / 2)
