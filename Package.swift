@@ -65,7 +65,7 @@ let package = Package(
     // Scans.
     .target(name: "CKernels"),
     library("Images", ["Tensors", "CKernels", "CDeflate", "Files", "Diagnostics"]),
-    library("Transforms", ["Images", "Tensors", "Arguments", "CKernels", "Diagnostics", collections]),
+    library("Transforms", ["Images", "Tensors", "Arguments", "CKernels", "Files", "Diagnostics", collections]),
 
     // The whole way, and how it is called.
     library(
@@ -82,7 +82,10 @@ let package = Package(
       ]),
     .executableTarget(
       name: "MartletCLI",
-      dependencies: ["Martlet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Martlet", "Pipelines", "Bundles", "Engines", "Images", "Archives", "Tensors", "Files", "Diagnostics",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
 
     // Tests.
@@ -100,7 +103,7 @@ let package = Package(
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Images", ["Tensors", "Files", "Diagnostics", "CDeflate"]),
-    tests("Transforms", ["Images", "Archives", "Arguments", "Tensors", "Diagnostics"]),
+    tests("Transforms", ["Images", "Archives", "Arguments", "Tensors", "Files", "Diagnostics"]),
     tests(
       "Pipelines",
       ["Arguments", "Archives", "Tensors", "Diagnostics", "Files", "Images", "Transforms", "Engines", "Bundles"]),

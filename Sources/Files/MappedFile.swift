@@ -9,7 +9,8 @@ import Diagnostics
 /// A whole file mapped into memory, read-only, for as long as the object lives.
 package final class MappedFile: Sendable {
   package let path: String
-  /// The file's bytes. Valid while this object lives.
+  /// The file's bytes. Valid only while the object lives: whoever keeps a pointer to them keeps the object too, and a
+  /// passing look goes through ``withBytes(_:)``.
   package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
   /// Maps the regular file at `path`.
@@ -31,6 +32,11 @@ package final class MappedFile: Sendable {
       throw FileError.cannotOpen(path: path, reason: systemReason())
     }
     bytes = UnsafeRawBufferPointer(start: base, count: count)
+  }
+
+  /// Gives the bytes to `body`; the mapping stays until it returns.
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try withExtendedLifetime(self) { try body(bytes) }
   }
 
   deinit {

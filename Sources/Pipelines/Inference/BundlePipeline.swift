@@ -33,6 +33,12 @@ package struct BundlePipeline: Sendable {
     }
   }
 
+  /// What the metadata calls the labels of the network's first output.
+  package var labelNames: [Int: String] {
+    guard let names = bundle.metadata?.outputs.first?.channelNames else { return [:] }
+    return Dictionary(uniqueKeysWithValues: names.map { ($0.key, $0.value) })
+  }
+
   /// Takes one scan to its result and writes it.
   /// - Parameter path: a NIfTI file.
   /// - Throws: what is wrong with the scan; `InterruptedError`; errors of the engine and of writing.

@@ -21,7 +21,12 @@ package struct EngineChoice: Sendable {
   package init() {}
 
   /// The engines that this version has, the fastest first.
-  private var backends: [any EngineBackend] { [OpenVINOBackend(library: library)] }
+  package var backends: [any EngineBackend] { [OpenVINOBackend(library: library)] }
+
+  /// Whether one of them can be used on this machine.
+  package var isAnyAvailable: Bool {
+    backends.contains { if case .available = $0.availability() { true } else { false } }
+  }
 
   /// Compiles `graph` for the chosen device.
   /// - Throws: `EngineError`, `DeviceError`; a missing library names the command that fetches it.

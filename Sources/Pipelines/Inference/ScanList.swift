@@ -15,6 +15,14 @@ package enum ScanList {
     return scans
   }
 
+  /// Results are named after their scans.
+  /// - Throws: ``ScanError/sameOutput(scans:)`` when two scans in different folders share a name.
+  package static func requireDifferentNames(_ scans: [String]) throws {
+    let byName = Dictionary(grouping: scans) { Paths.name(of: $0) }
+    guard let clash = byName.values.first(where: { $0.count > 1 }) else { return }
+    throw ScanError.sameOutput(scans: clash)
+  }
+
   private static func expand(_ pattern: String) throws -> [String] {
     switch PathKind(path: pattern) {
     case .folder:

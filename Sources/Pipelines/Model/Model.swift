@@ -24,7 +24,7 @@ package enum Model: Sendable {
 
   private static func file(_ path: String) throws -> Model {
     let file = try MappedFile(path: path)
-    if looksLikeONNX(file.bytes) { return .onnx(path: path) }
+    if file.withBytes(looksLikeONNX) { return .onnx(path: path) }
     switch try CheckpointKind(file: file) {
     case .checkpoint, .safetensors: return .checkpoint(path: path)
     case .torchScript: return .torchScript(path: path)

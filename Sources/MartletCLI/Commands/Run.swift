@@ -1,0 +1,91 @@
+import ArgumentParser
+import Bundles
+import Diagnostics
+import Files
+import Images
+import Pipelines
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Takes scans to segmentations with a bundle's own pre- and post-processing.",
+    discussion: """
+      Example:
+        martlet run Examples/brain-tissue --input 'scans/*.nii.gz' --output results --picture brain.png
+
+      A scan that fails is reported and skipped; the exit code then tells of it.
+      """)
+
+  @Argument(help: "The bundle's folder.")
+  var model: String
+
+  @Option(name: .shortAndLong, parsing: .upToNextOption, help: "Scans: files, folders or quoted patterns.")
+  var input: [String]
+
+  @Option(name: .shortAndLong, help: "The folder for the results.")
+  var output: String
+
+  @Option(help: "Draws the result over the scan (of the last scan, when there are several).")
+  var picture: String?
+
+  @Option(help: "A label map to compare the result with: agreement, and Dice for each label. May be repeated.")
+  var reference: [String] = []
+
+  @OptionGroup var network: NetworkArguments
+  @OptionGroup var engine: EngineArguments
+  @OptionGroup var printing: OutputArguments
+
+  func run() throws {
+    let scans = try ScanList.expand(input)
+    try ScanList.requireDifferentNames(scans)
+    guard case .bundle(let bundle) = try Model(path: model) else {
+      throw ModelError.notABundle(kind: try Model(path: model).kind, path: model)
+    }
+    let pipeline = try BundlePipeline(bundle, try network.options(), try engine.choice(), outputFolder: output)
+    var reports: [RunReport] = []
+    var failures: [(scan: String, diagnosis: Diagnosis)] = []
+    for scan in scans {
+      do {
+        reports.append(try segment(scan, pipeline))
+        if !printing.json { print(reports[reports.count - 1].text) }
+      } catch let error as any DiagnosedError {
+        let diagnosis = error.diagnosis
+        if diagnosis.kind == .interrupted || scans.count == 1 { throw error }
+        Terminal.report(diagnosis.within(scan))
+        failures.append((scan, diagnosis))
+      }
+    }
+    if printing.json {
+      let failed = failures.map { RunSummary.Failure(scan: $0.scan, error: $0.diagnosis.description) }
+      try Terminal.printJSON(RunSummary(results: reports, failures: failed))
+    }
+    if scans.count > 1 {
+      Terminal.printError("\(reports.count) of \(scans.count) scans done")
+    }
+    if !failures.isEmpty { throw ExitCode(Diagnosis.Kind.data.exitCode) }
+  }
+
+  private func segment(_ scan: String, _ pipeline: BundlePipeline) throws -> RunReport {
+    let display = ProgressDisplay(title: Paths.name(of: scan), isQuiet: printing.quiet)
+    defer { display.finish() }
+    let result = try pipeline.run(scan, progress: display.observer)
+    let names = pipeline.labelNames
+    let comparisons = try reference.map { try RunReport.Comparison(result.result, reference: $0) }
+    if let picture {
+      let volume = try NIfTIImage(path: scan).volume()
+      try SegmentationPicture(scan: volume, labels: result.result, names: names).write(to: picture)
+    }
+    display.finish()
+    return try RunReport(result, names: names, comparisons: comparisons, picture: picture)
+  }
+}
+
+/// All of a `run` for `--json`.
+private struct RunSummary: Encodable {
+  struct Failure: Encodable {
+    var scan: String
+    var error: String
+  }
+
+  var results: [RunReport]
+  var failures: [Failure]
+}

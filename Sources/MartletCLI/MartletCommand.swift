@@ -1,0 +1,29 @@
+import ArgumentParser
+import Diagnostics
+import Foundation
+
+@main
+struct MartletCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "martlet",
+    abstract: "Medical-imaging networks as optimised engines, run on scans, without Python.",
+    discussion: """
+      Example:
+        martlet run Examples/brain-tissue --input scan.nii.gz --output results
+      """,
+    version: "0.1.0",
+    subcommands: [Run.self, Export.self, Infer.self, Transform.self, Inspect.self, Doctor.self])
+
+  static func main() {
+    Interruption.install()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as any DiagnosedError {
+      Terminal.report(error.diagnosis)
+      Foundation.exit(error.diagnosis.kind.exitCode)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}

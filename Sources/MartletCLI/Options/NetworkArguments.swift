@@ -1,0 +1,94 @@
+import ArgumentParser
+import Bundles
+import Diagnostics
+import Pipelines
+
+/// Which network of a model is meant, and with which weights.
+struct NetworkArguments: ParsableArguments {
+  @Option(name: .customLong("net-id"), help: "The config's entry for the network.")
+  var networkID = "network_def"
+
+  @Option(help: "A config file; several merge from left to right. Default: the bundle's inference config.")
+  var configFile: [String] = []
+
+  @Option(help: "The metadata file. Default: the bundle's configs/metadata.json.")
+  var metaFile: String?
+
+  @Option(help: "The checkpoint. Default: the one that the bundle names.")
+  var ckptFile: String?
+
+  @Option(help: "Where in the checkpoint the state_dict stands, a or a#b.")
+  var keyInCkpt: String?
+
+  @Option(help: ArgumentHelp("Replaces a config entry: a#b=value.", valueName: "a#b=value"))
+  var set: [String] = []
+
+  func options(inputShape: String? = nil) throws -> NetworkOptions {
+    var options = NetworkOptions()
+    options.networkID = networkID
+    options.configFiles = configFile.isEmpty ? nil : configFile
+    options.metaFile = metaFile
+    options.checkpointFile = ckptFile
+    options.checkpointKey = keyInCkpt
+    options.overrides = try set.map { try ConfigOverride(parsing: $0) }
+    options.inputShape = try inputShape.map { try OptionError.numbers($0, option: "--input-shape") }
+    return options
+  }
+}
+
+/// How the network is run.
+struct EngineArguments: ParsableArguments {
+  @Option(help: "cpu, cuda, cuda:1, gpu:1, 1, dla:0.")
+  var device = "cpu"
+
+  @Option(help: "The engine: \(Runtime.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var runtime = Runtime.auto
+
+  @Option(help: "The engine library's file or folder. Default: it is found.")
+  var engineLibrary: String?
+
+  @Option(help: "Threads. Default: all cores.")
+  var threads: Int?
+
+  func choice() throws -> EngineChoice {
+    var choice = EngineChoice()
+    choice.runtime = runtime
+    choice.library = engineLibrary
+    choice.options.device = try .parse(device)
+    choice.options.threads = threads
+    return choice
+  }
+}
+
+extension Runtime: ExpressibleByArgument {}
+
+/// How much is printed, and in which form.
+struct OutputArguments: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Print no progress.")
+  var quiet = false
+
+  @Flag(help: "Print the facts as JSON.")
+  var json = false
+}
+
+/// An option's value can't be read.
+enum OptionError: DiagnosedError {
+  case notNumbers(option: String, text: String)
+
+  var diagnosis: Diagnosis {
+    switch self {
+    case .notNumbers(let option, let text):
+      Diagnosis(.usage, "\(option) is '\(text)'", expected: "whole numbers with commas, such as 1,1,96,96,96")
+    }
+  }
+
+  /// The numbers of `1,1,96,96,96`.
+  static func numbers(_ text: String, option: String) throws -> [Int] {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false).map {
+      Int($0.filter { !$0.isWhitespace })
+    }
+    let numbers = parts.compactMap(\.self)
+    guard numbers.count == parts.count, !numbers.isEmpty else { throw notNumbers(option: option, text: text) }
+    return numbers
+  }
+}

@@ -1,0 +1,174 @@
+import Archives
+import Arguments
+import Bundles
+import Diagnostics
+import Files
+import Images
+import Networks
+import Tensors
+
+/// What is inside a file or folder, as sections of facts.
+package struct Inspection: Sendable, Encodable {
+  package struct Fact: Sendable, Encodable {
+    package var name: String
+    package var value: String
+  }
+
+  package struct Section: Sendable, Encodable {
+    package var title: String
+    package var facts: [Fact]
+  }
+
+  package private(set) var kind = ""
+  package private(set) var path: String
+  package private(set) var sections: [Section] = []
+
+  /// Looks into `path`.
+  /// - Throws: what is wrong with it; `FileError` when nothing can be opened.
+  package init(path: String, _ options: NetworkOptions) throws {
+    self.path = path
+    if case .file? = PathKind(path: path) {
+      let start = try MappedFile(path: path).withBytes { Array($0.prefix(6)) }
+      if start.starts(with: [0x93] + Array("NUMPY".utf8)) {
+        try inspectArray()
+      } else if Self.beginsLikeScan(start) {
+        try inspectScan()
+      } else {
+        try inspectModel(options)
+      }
+    } else {
+      try inspectModel(options)
+    }
+  }
+
+  private mutating func inspectModel(_ options: NetworkOptions) throws {
+    let model = try Model(path: path)
+    kind = model.kind
+    switch model {
+    case .bundle(let bundle): try inspect(bundle, options)
+    case .checkpoint: try inspectCheckpoint(options.checkpointKey)
+    case .torchScript, .exportedProgram, .onnx: add("content", [("note", "this version can't read a \(model.kind)")])
+    }
+  }
+
+  /// gzip's mark, or the header sizes of NIfTI-1 and -2 in either byte order.
+  private static func beginsLikeScan(_ start: [UInt8]) -> Bool {
+    [[0x1f, 0x8b], [0x5c, 1, 0, 0], [0, 0, 1, 0x5c], [0x1c, 2, 0, 0], [0, 0, 2, 0x1c]].contains { start.starts(with: $0) }
+  }
+
+  private mutating func add(_ title: String, _ facts: [(String, String?)]) {
+    let present = facts.compactMap { name, value in value.map { Fact(name: name, value: $0) } }
+    if !present.isEmpty { sections.append(Section(title: title, facts: present)) }
+  }
+
+  // MARK: Scans and arrays
+
+  private mutating func inspectScan() throws {
+    let header = try NIfTIHeader(path: path)
+    kind = "NIfTI image"
+    let affine = header.rectifiedAffine
+    let rows = (0..<3).map { row in (0..<4).map { Self.number(affine[row, $0]) }.joined(separator: " ") }
+    add(
+      "geometry",
+      [
+        ("shape", header.shape.map(String.init).joined(separator: " × ")),
+        ("spacing", affine.spacing.map(Self.number).joined(separator: " × ") + " mm"),
+        ("orientation", try affine.axisCodes), ("affine", rows.joined(separator: "; ")),
+        ("sform and qform codes", "\(header.sformCode), \(header.qformCode)"),
+      ])
+    add(
+      "voxels",
+      [
+        ("type", "\(header.elementType)"),
+        ("scaling", header.isScaled ? "\(header.slope) · v + \(header.intercept)" : "none"),
+      ])
+  }
+
+  private mutating func inspectArray() throws {
+    let tensor = try Npy.read(path: path)
+    kind = "NumPy array"
+    add("array", [("type", "\(tensor.elementType)"), ("shape", "\(tensor.shape)"), ("bytes", "\(tensor.byteCount)")])
+  }
+
+  // MARK: Models
+
+  private mutating func inspectCheckpoint(_ key: String?) throws {
+    let checkpoint = try Checkpoint.open(path: path)
+    let weights = try checkpoint.stateDict(key: key)
+    add(
+      "weights",
+      [
+        ("state_dict", weights.key ?? "at the root"), ("tensors", "\(weights.count)"),
+        ("parameters and buffers", "\(weights.parameterCount)"), ("bytes", "\(weights.byteCount)"),
+      ])
+    add("tensors", weights.rows.map { ($0.name, "\($0.elementType) \($0.shape)\($0.isContiguous ? "" : ", strided")") })
+    add("beside the weights", checkpoint.otherEntries.map { ($0.name, $0.summary) })
+  }
+
+  private mutating func inspect(_ bundle: Bundle, _ options: NetworkOptions) throws {
+    let metadata = bundle.metadata
+    add("bundle", [("name", metadata?.name), ("version", metadata?.version), ("task", metadata?.task)])
+    let config = try ModelConfig(.bundle(bundle), options)
+    inspectNetwork(config, bundle, options)
+    for id in ["preprocessing", "inferer", "postprocessing"] { add(id, Self.steps(config, id)) }
+    if let output = metadata?.outputs.first { add("labels", output.channelNames.map { ("\($0.key)", $0.value) }) }
+  }
+
+  private mutating func inspectNetwork(_ config: ModelConfig, _ bundle: Bundle, _ options: NetworkOptions) {
+    do {
+      let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
+      let shape = source.inputShape.map { "\($0.shape.map(String.init).joined(separator: "×")), from \($0.origin)" }
+      add(
+        "network",
+        [
+          ("class", source.definition.target), ("arguments", Self.text(source.definition)),
+          ("checkpoint", source.weights.source), ("parameters and buffers", "\(source.weights.parameterCount)"),
+          ("input shape", shape),
+        ])
+    } catch {
+      add("network", [("can't be used", "\(error)")])
+    }
+  }
+
+  /// A pipeline entry's steps; what can't be resolved is said in its place.
+  private static func steps(_ config: ModelConfig, _ id: String) -> [(String, String?)] {
+    guard config.resolver.contains(id) else { return [("missing", "the config has no entry '\(id)'")] }
+    do {
+      let component = try config.component(id)
+      let parts = component.children
+      return (parts.isEmpty ? [component] : parts).map { ($0.className, text($0)) }
+    } catch {
+      return [("refused", "\(error)")]
+    }
+  }
+
+  private static func text(_ component: Component) -> String {
+    component.arguments.map { "\($0.key)=\($0.value.text)" }.joined(separator: ", ")
+  }
+
+  private static func number(_ value: Double) -> String {
+    let rounded = (value * 10_000).rounded() / 10_000
+    return rounded == rounded.rounded() && abs(rounded) < 1e15 ? "\(Int(rounded))" : "\(rounded)"
+  }
+
+  /// The sections as text.
+  package var text: String {
+    var lines = ["\(path): \(kind)"]
+    for section in sections {
+      lines.append("\n\(section.title)")
+      let width = min(40, section.facts.map(\.name.count).max() ?? 0)
+      for fact in section.facts {
+        lines.append("  \(fact.name)\(String(repeating: " ", count: max(0, width - fact.name.count)))  \(fact.value)")
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension PlainValue {
+  /// The value with short lists written out.
+  fileprivate var text: String {
+    if case .list(let items) = self, items.count <= 8 { return "[\(items.map(\.text).joined(separator: ", "))]" }
+    return summary
+  }
+}
