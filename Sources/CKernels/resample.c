@@ -262,6 +262,22 @@ void martlet_pick(const float *source, const long stride[3], const int32_t *cons
   }
 }
 
+// MARK: Filters
+
+INLINE void filter_axis(const float *source, long extent, long inner, const int32_t *first, const int32_t *first_weight,
+                        const float *weight, long count, long outer_begin, long outer_end, float *target) {
+  for (long o = outer_begin; o < outer_end; o++)
+    for (long i = 0; i < count; i++) {
+      const float *restrict from = source + (o * extent + first[i]) * inner;
+      const float *w = weight + first_weight[i];
+      long terms = first_weight[i + 1] - first_weight[i];
+      float *restrict to = target + (o * count + i) * inner;
+      for (long k = 0; k < inner; k++) to[k] = 0;
+      for (long t = 0; t < terms; t++)
+        for (long k = 0; k < inner; k++) to[k] += w[t] * from[t * inner + k];
+    }
+}
+
 // MARK: Choice of the instruction set
 
 #define DENSE_PARAMETERS                                                                                              \
@@ -276,7 +292,13 @@ void martlet_pick(const float *source, const long stride[3], const int32_t *cons
 #define CROSSED_ARGUMENTS                                                                                             \
   source, stride_o, stride_c, source_f, o, f, c, o_begin, o_end, target, target_o, target_f, scratch
 
+#define FILTER_PARAMETERS                                                                                             \
+  const float *source, long extent, long inner, const int32_t *first, const int32_t *first_weight,                    \
+      const float *weight, long count, long outer_begin, long outer_end, float *target
+#define FILTER_ARGUMENTS source, extent, inner, first, first_weight, weight, count, outer_begin, outer_end, target
+
 #if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static void filter_axis_avx2(FILTER_PARAMETERS) { filter_axis(FILTER_ARGUMENTS); }
 __attribute__((target("avx2,fma"))) static void resample_dense_avx2(DENSE_PARAMETERS) {
   resample_dense(DENSE_ARGUMENTS);
 }
@@ -304,4 +326,14 @@ void martlet_resample_crossed(CROSSED_PARAMETERS) {
   }
 #endif
   resample_crossed(CROSSED_ARGUMENTS);
+}
+
+void martlet_filter_axis(FILTER_PARAMETERS) {
+#if defined(__x86_64__)
+  if (has_avx2()) {
+    filter_axis_avx2(FILTER_ARGUMENTS);
+    return;
+  }
+#endif
+  filter_axis(FILTER_ARGUMENTS);
 }

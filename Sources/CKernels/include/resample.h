@@ -72,4 +72,10 @@ void martlet_resample_nearest(const float *source, const martlet_sampling_grid *
 void martlet_pick(const float *source, const long stride[3], const int32_t *const index[3], const long target_extent[3],
                   long i_begin, long i_end, float *target);
 
+/// Weighted sums along one axis of a dense array [outer, extent, inner]: output index i of target
+/// [outer, count, inner] is the sum of weight[first_weight[i] + t] * source[first[i] + t] over
+/// first_weight[i + 1] - first_weight[i] terms t. Writes outer_begin..<outer_end.
+void martlet_filter_axis(const float *source, long extent, long inner, const int32_t *first, const int32_t *first_weight,
+                         const float *weight, long count, long outer_begin, long outer_end, float *target);
+
 #endif

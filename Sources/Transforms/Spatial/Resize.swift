@@ -1,0 +1,152 @@
+package import Arguments
+import Images
+import Tensors
+
+/// Scales images to a spatial size: MONAI's `Resized`, PyTorch's `interpolate`.
+package struct Resized: ImageTransform, InvertibleTransform {
+  package let keys: Keys
+  let size: [Int]
+  let scalesLongest: Bool
+  let options: [Interpolation]
+
+  private enum SizeMode: String, NamedChoice { case all, longest }
+
+  package init(_ component: Component) throws {
+    var arguments = ArgumentReader(component)
+    let keys = try Keys(&arguments)
+    self.keys = keys
+    size = try arguments.ints("spatial_size")
+    scalesLongest = try arguments.choice("size_mode", default: SizeMode.all) == .longest
+    options = try Interpolation.perKey(&arguments, keys)
+    try arguments.refuse("anti_aliasing", supported: "false")
+    arguments.ignore("anti_aliasing_sigma")
+    try arguments.refuseLazy()
+    try arguments.finish()
+    guard size.allSatisfy({ $0 <= Int32.max }), !scalesLongest || (size.count == 1 && size[0] > 0) else {
+      throw arguments.unsupported(
+        "spatial_size", "\(size)", supported: "one number of voxels per axis, or a single one for 'longest'")
+    }
+  }
+
+  package func apply(to image: inout TransformedImage, index: Int) throws {
+    let shape = image.spatialShape
+    let target = try targetShape(shape)
+    try options[index].resize(&image, to: target, transform: name)
+    record(Interpolation.Inverse(transform: name, shape: shape, options: options[index]), on: &image)
+  }
+
+  private func targetShape(_ shape: [Int]) throws -> [Int] {
+    guard scalesLongest, let longest = shape.max(), longest > 0 else {
+      return try SpatialSize.perAxis(size, shape: shape, argument: "spatial_size", transform: name)
+    }
+    let scale = Double(size[0]) / Double(longest)
+    return shape.map { Int((Double($0) * scale).rounded(.toNearestOrEven)) }
+  }
+}
+
+/// The options of PyTorch's `interpolate`.
+struct Interpolation: Sendable, Equatable {
+  enum Mode: String, NamedChoice {
+    case area, nearest, trilinear
+    case nearestExact = "nearest-exact"
+
+    /// The linear modes have one name per number of axes.
+    init?(configName: String) {
+      let word = configName.split(separator: ".").last.map { $0.lowercased() } ?? configName
+      let names = ["linear": "trilinear", "bilinear": "trilinear", "nearest_exact": "nearest-exact"]
+      self.init(rawValue: names[word] ?? word)
+    }
+  }
+
+  var mode: Mode
+  var alignCorners: Bool
+
+  /// Reads `mode`, `align_corners` and `dtype`.
+  static func perKey(_ arguments: inout ArgumentReader, _ keys: Keys) throws -> [Interpolation] {
+    let modes: [Mode] = try arguments.choices("mode", per: keys, default: .area)
+    let corners = try arguments.optionalBools("align_corners", per: keys)
+    for type in try arguments.elementTypes("dtype", per: keys, default: .float32) {
+      guard let type, type != .float32, type != .float64 else { continue }
+      throw arguments.unsupported("dtype", type.rawValue, supported: "float32, float64 or None")
+    }
+    return try keys.names.indices.map { index in
+      guard corners[index] == nil || modes[index] == .trilinear else {
+        throw arguments.unsupported(
+          "align_corners", "given for the mode '\(modes[index].rawValue)'", supported: "None: only linear modes have corners")
+      }
+      return Interpolation(mode: modes[index], alignCorners: corners[index] ?? false)
+    }
+  }
+
+  /// Scales the image's voxels to `shape`, as float32, and its affine with them.
+  func resize(_ image: inout TransformedImage, to shape: [Int], transform: String) throws {
+    let volume = try image.volume(for: transform)
+    let old = image.spatialShape
+    guard old != shape else {
+      image.voxels = image.voxels.converted(to: .float32)
+      return
+    }
+    try OutputLimit.check([volume.channelCount] + shape, transform: transform)
+    guard volume.voxels.count > 0 else {
+      throw TransformError.emptyResult(transform: transform, shape: volume.voxels.shape.dimensions)
+    }
+    let target = (shape + [1]).prefix(3).map { $0 }
+    let voxels = sample(volume.voxels.converted(to: .float32), to: target)
+    image.voxels = shape.count == 3 ? voxels : voxels.reshaped(Shape([volume.channelCount] + shape))
+    image.affine = image.affine * SpacingGeometry.scaling(from: old, to: shape, alignCorners: alignCorners)
+  }
+
+  private func sample(_ voxels: Tensor, to target: [Int]) -> Tensor {
+    let source = Array(voxels.shape.dimensions.dropFirst())
+    switch mode {
+    case .area:
+      var result = voxels
+      result.becomeDenseFloat()
+      // The axis that shrinks most goes first, so that the others have less to do.
+      for axis in (0..<3).sorted(by: { target[$0] * source[$1] < target[$1] * source[$0] })
+      where source[axis] != target[axis] {
+        result = AxisFilter.area(extent: source[axis], count: target[axis]).apply(to: result, axis: axis + 1)
+      }
+      return result
+    case .nearest, .nearestExact:
+      return Resampler.pick(voxels, (0..<3).map { nearest(extent: source[$0], count: target[$0]) })
+    case .trilinear:
+      return Resampler.interpolate(voxels, (0..<3).map { axis in
+        AxisSamples(linear: positions(extent: source[axis], count: target[axis]), extent: source[axis])
+      })
+    }
+  }
+
+  /// PyTorch scales in float32 and takes the voxel below.
+  private func nearest(extent: Int, count: Int) -> [Int32] {
+    let scale = Float(extent) / Float(count)
+    let shift: Float = mode == .nearestExact ? 0.5 : 0
+    return (0..<count).map { Int32(min(((Float($0) + shift) * scale).rounded(.down), Float(extent - 1))) }
+  }
+
+  private func positions(extent: Int, count: Int) -> [Double] {
+    if alignCorners {
+      let scale = count > 1 ? Double(extent - 1) / Double(count - 1) : 0
+      return (0..<count).map { Double($0) * scale }
+    }
+    let scale = Double(extent) / Double(count)
+    return (0..<count).map { min(max((Double($0) + 0.5) * scale - 0.5, 0), Double(extent - 1)) }
+  }
+
+  /// Scales back to the size that the image had.
+  struct Inverse: InverseOperation {
+    let transform: String
+    let shape: [Int]
+    var options: Interpolation
+
+    func apply(to image: inout TransformedImage) throws {
+      try options.resize(&image, to: shape, transform: "the inverse of \(transform)")
+    }
+
+    var withNearestInterpolation: any InverseOperation {
+      var copy = self
+      copy.options = Interpolation(mode: .nearest, alignCorners: false)
+      return copy
+    }
+  }
+}
