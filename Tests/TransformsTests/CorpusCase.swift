@@ -9,6 +9,8 @@ import Transforms
 
 /// One case of the transform corpus: an image, MONAI's transforms on it, and what MONAI made of it.
 struct CorpusCase: Sendable, CustomStringConvertible {
+  /// The folder of the case's goldens, below the corpus.
+  let folder: String
   let name: String
   let image: String
   let transforms: [PlainValue]
@@ -16,17 +18,21 @@ struct CorpusCase: Sendable, CustomStringConvertible {
 
   var description: String { name }
 
-  static let all: [CorpusCase] = {
-    guard let data = FileManager.default.contents(atPath: Corpus.path("transforms/cases.json")),
+  static let all = cases(in: "transforms")
+  /// Arguments that the corpus doesn't reach.
+  static let options = cases(in: "transform_options")
+
+  private static func cases(in folder: String) -> [CorpusCase] {
+    guard let data = FileManager.default.contents(atPath: Corpus.path("\(folder)/cases.json")),
       let entries = try? JSONSerialization.jsonObject(with: data) as? [String: [String: Any]]
     else { return [] }
     return entries.map { name, entry in
       CorpusCase(
-        name: name, image: entry["image"] as? String ?? "",
+        folder: folder, name: name, image: entry["image"] as? String ?? "",
         transforms: (entry["transforms"] as? [Any] ?? []).map(PlainValue.init(json:)),
         post: (entry["post"] as? [Any]).map { $0.map(PlainValue.init(json:)) })
     }.sorted { $0.name < $1.name }
-  }()
+  }
 
   /// The `_target_`s of the case.
   var targets: [String] { (transforms + (post ?? [])).compactMap(\.target) }
@@ -35,10 +41,10 @@ struct CorpusCase: Sendable, CustomStringConvertible {
   func run() throws -> TransformedImage {
     let preprocessing = Component(
       target: "Compose", arguments: ["transforms": .list(transforms)], path: "preprocessing")
-    var sample = Sample(["image": .path(Corpus.path("transforms/images/\(image).nii.gz"))])
+    var sample = Sample(["image": .path(Corpus.path("\(folder)/images/\(image).nii.gz"))])
     try Compose(preprocessing).apply(&sample)
     guard let post else { return try sample.image("image", for: "the test") }
-    let prediction = try Npy.read(path: Corpus.path("transforms/\(name).pred_in.npy"))
+    let prediction = try Npy.read(path: Corpus.path("\(folder)/\(name).pred_in.npy"))
     try sample.setPrediction("pred", prediction, like: "image")
     let resolved = post.map { $0.resolving("@preprocessing", to: preprocessing) }
     try Compose(Component(target: "Compose", arguments: ["transforms": .list(resolved)], path: "postprocessing"))
@@ -48,8 +54,8 @@ struct CorpusCase: Sendable, CustomStringConvertible {
 
   func reference() throws -> (voxels: Tensor, affine: Tensor) {
     (
-      try Npy.read(path: Corpus.path("transforms/\(name).npy")),
-      try Npy.read(path: Corpus.path("transforms/\(name).affine.npy"))
+      try Npy.read(path: Corpus.path("\(folder)/\(name).npy")),
+      try Npy.read(path: Corpus.path("\(folder)/\(name).affine.npy"))
     )
   }
 

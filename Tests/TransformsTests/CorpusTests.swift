@@ -13,9 +13,10 @@ import Transforms
 
   @Test func theCorpusIsThere() {
     #expect(CorpusCase.all.count == 90)
+    #expect(CorpusCase.options.count == 82)
   }
 
-  @Test(arguments: covered) func resultMatchesMONAI(_ corpusCase: CorpusCase) throws {
+  @Test(arguments: covered + CorpusCase.options) func resultMatchesMONAI(_ corpusCase: CorpusCase) throws {
     let result = try corpusCase.run()
     let reference = try corpusCase.reference()
     let difference = Difference(result.voxels, reference.voxels)

@@ -89,7 +89,7 @@ package struct AsDiscreted: ImageTransform {
       source.withElements(of: Float.self) { values in
         for (index, value) in values.enumerated() {
           let label = Int(saturating: Double(value))
-          guard label >= 0, label < classes else { return false }
+          guard !value.isNaN, label >= 0, label < classes else { return false }
           target[label * length + index] = 1
         }
         return true

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Write goldens of transform arguments that the transform corpus doesn't reach.
+
+Usage: make_transform_options.py OUTDIR      (needs torch, monai, nibabel, numpy)
+The layout of OUTDIR is that of the transform corpus: cases.json, <case>.npy,
+<case>.affine.npy, <case>.pred_in.npy, and images/ with what is added here (small, and a plane).
+"""
+import json, os, sys, warnings
+warnings.filterwarnings("ignore")
+import nibabel as nib, numpy as np, torch
+from monai.bundle import ConfigParser
+
+out = sys.argv[1]
+os.makedirs(out + "/images", exist_ok=True)
+rng = np.random.RandomState(7)
+
+def add(name, shape, affine, dtype=np.float32):
+    g = np.meshgrid(*[np.linspace(-1, 1, s) for s in shape], indexing="ij")
+    v = 300 * np.exp(-2 * sum(a ** 2 for a in g)) + 40 * np.sin(6 * g[0]) + rng.normal(0, 5, shape)
+    v[np.abs(g[0]) > 0.8] = 0
+    nib.save(nib.Nifti1Image(v.astype(dtype), affine), f"{out}/images/{name}.nii.gz")
+
+c, s = np.cos(0.3), np.sin(0.3)
+add("small", (10, 12, 9), np.array([[-1.5, 0, 0, 20], [0, -1.25, 0, 8], [0, 0, 2.5, -30], [0, 0, 0, 1]]))
+add("turned", (9, 11, 10), np.array([[1.2 * c, -0.8 * s, 0, 3], [1.2 * s, 0.8 * c, 0, -4], [0, 0, 2, 5], [0, 0, 0, 1]]))
+add("axes", (9, 10, 8), np.array([[0, 0, 1.5, -3], [-1, 0, 0, 7], [0, -2, 0, 9], [0, 0, 0, 1]]))
+add("plane", (14, 11), np.array([[-1.5, 0, 0, 20], [0, 1.25, 0, 8], [0, 0, 1, 0], [0, 0, 0, 1]]))
+
+K, P = {"keys": "image"}, {"keys": "pred"}
+def T(name, **kw): return {"_target_": name, **K, **kw}
+L = [T("LoadImaged"), T("EnsureChannelFirstd")]
+O = T("Orientationd", axcodes="RAS")
+def S(pixdim, **kw): return T("Spacingd", pixdim=pixdim, **kw)
+def I(nearest): return {"_target_": "Invertd", **P, "transform": "@preprocessing", "orig_keys": "image", "nearest_interp": nearest}
+cases = {}
+for im in ("small", "turned", "axes"):
+    cases[f"reflection_{im}"] = (im, L + [S([1.0, 1.0, 1.0], padding_mode="reflection")], None)
+    cases[f"diagonal_{im}"] = (im, L + [S([1.3, 1.1, 1.7], diagonal=True)], None)
+    cases[f"diagonal_nearest_{im}"] = (im, L + [S([1.3, 1.1, 1.7], diagonal=True, mode="nearest")], None)
+    cases[f"diagonal_reflection_{im}"] = (im, L + [S([1.3, 1.1, 1.7], diagonal=True, padding_mode="reflection")], None)
+    cases[f"scale_extent_{im}"] = (im, L + [S([1.0, 2.0, 1.5], scale_extent=True, align_corners=True)], None)
+    cases[f"recompute_{im}"] = (im, L + [S([1.0, 2.0, 1.5], recompute_affine=True)], None)
+    cases[f"limits_{im}"] = (im, L + [S([1.0, 1.0, 1.0], min_pixdim=[1.4, 0.5, None], max_pixdim=[1.6, 1.0, 4.0])], None)
+    cases[f"halves_nearest_{im}"] = (im, L + [O, S([3.0, 2.5, 5.0], mode="nearest")], None)
+    cases[f"align_nearest_{im}"] = (im, L + [O, S([1.0, 1.0, 1.0], mode="nearest", align_corners=True)], None)
+    cases[f"one_number_{im}"] = (im, L + [S(2.0)], None)
+    for nearest in (False, True):
+        n = "nearest" if nearest else "linear"
+        cases[f"invert_diagonal_{n}_{im}"] = (im, L + [S([1.3, 1.1, 1.7], diagonal=True)], [I(nearest)])
+        cases[f"invert_halves_{n}_{im}"] = (im, L + [O, S([0.75, 0.625, 1.25])], [I(nearest)])
+for name, t in {
+    "flip": T("Flipd"), "flip_last": T("Flipd", spatial_axis=[-1]),
+    "pad_end": T("SpatialPadd", spatial_size=[12, -1, 15], method="end", mode="edge"),
+    "pad_value": T("SpatialPadd", spatial_size=[12, 14, 9], value=3.5),
+    "pad_reflect": T("DivisiblePadd", k=[4, 5, 1], mode="reflect"),
+    "center_crop": T("CenterSpatialCropd", roi_size=[5, 40, 4]),
+    "foreground": T("CropForegroundd", source_key="image", margin=[2, 1, 0], k_divisible=4),
+    "foreground_smaller": T("CropForegroundd", source_key="image", margin=3, allow_smaller=True),
+    "resize": T("Resized", spatial_size=[13, 7, 11], mode="trilinear", align_corners=True),
+    "resize_longest": T("Resized", spatial_size=16, size_mode="longest", mode="nearest-exact"),
+    "zoom_in": T("Zoomd", zoom=[1.4, 1.2, 1.3]), "zoom_out": T("Zoomd", zoom=0.6, mode="trilinear"),
+}.items():
+    cases[f"{name}_small"] = ("small", L + [t], None)
+    cases[f"invert_{name}_small"] = ("small", L + [t], [I(False)])
+cases["normalize_given"] = ("small", L + [T("NormalizeIntensityd", subtrahend=12.5, divisor=3.0)], None)
+cases["normalize_given_channels"] = ("small", L + [T("NormalizeIntensityd", subtrahend=[12.5], divisor=[3.0], channel_wise=True, nonzero=True)], None)
+cases["scale_no_target"] = ("small", L + [T("ScaleIntensityRanged", a_min=10, a_max=200)], None)
+cases["scale_flat"] = ("small", L + [T("ScaleIntensityRanged", a_min=10, a_max=10, b_min=2, b_max=3)], None)
+cases["scale_only_max"] = ("small", L + [T("ScaleIntensityd", minv=None, maxv=2.0)], None)
+cases["percentiles_relative"] = ("small", L + [T("ScaleIntensityRangePercentilesd", lower=5, upper=90, b_min=-1, b_max=2, relative=True, channel_wise=True)], None)
+cases["smooth_sampled"] = ("small", L + [T("GaussianSmoothd", sigma=[0.5, 1.5, 2.0], approx="sampled")], None)
+cases["rounding"] = ("small", L + [T("AsDiscreted", rounding="torchrounding")], None)
+for im, extra in {"plane": [], "plane_ra": [T("Orientationd", axcodes="RA")]}.items():
+    cases[f"{im}_spacing"] = ("plane", L + extra + [S([1.0, 1.0])], None)
+    cases[f"{im}_nearest"] = ("plane", L + extra + [S([0.7, 0.9], mode="nearest")], None)
+    cases[f"{im}_invert"] = ("plane", L + extra + [S([1.0, 0.9])], [I(False)])
+cases["plane_resize"] = ("plane", L + [T("Resized", spatial_size=[9, 16], mode="bilinear")], None)
+cases["plane_pad"] = ("plane", L + [T("SpatialPadd", spatial_size=[20, 20])], None)
+
+index = {}
+for name, (im, pre, post) in cases.items():
+    config = {"preprocessing": {"_target_": "Compose", "transforms": pre}}
+    if post: config["postprocessing"] = {"_target_": "Compose", "transforms": post}
+    config = ConfigParser(config)
+    data = config.get_parsed_content("preprocessing")({"image": f"{out}/images/{im}.nii.gz"})
+    result = data["image"]
+    if post:
+        data["pred"] = torch.cat([torch.sin(result / 20), result / 100], 0)
+        np.save(f"{out}/{name}.pred_in.npy", data["pred"].as_tensor().numpy().astype(np.float32))
+        result = config.get_parsed_content("postprocessing")(data)["pred"]
+    np.save(f"{out}/{name}.npy", result.as_tensor().numpy().astype(np.float32))
+    np.save(f"{out}/{name}.affine.npy", np.asarray(result.affine, dtype=np.float64))
+    index[name] = {"image": im, "transforms": pre, "post": post, "shape": list(result.shape)}
+json.dump(index, open(f"{out}/cases.json", "w"), indent=1)
+print(len(index), "cases")
