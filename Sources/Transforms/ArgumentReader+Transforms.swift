@@ -61,7 +61,9 @@ extension ArgumentReader {
   }
 
   /// One choice per key.
-  mutating func choices<Choice: NamedChoice>(_ name: String, per keys: Keys, default fallback: Choice) throws -> [Choice] {
+  mutating func choices<Choice: NamedChoice>(_ name: String, per keys: Keys, default fallback: Choice) throws
+    -> [Choice]
+  {
     let names = try perKey(name, count: keys.names.count, default: nil, expected: Choice.expectation) {
       $0.choiceName as String?
     }
@@ -106,8 +108,10 @@ extension ArgumentReader {
       throw wrongKind(name, value, expected: "an element type such as float32")
     }
     let last = text.split(separator: ".").last.map(String.init) ?? text
-    let pythonNames = ["float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32",
-      "short": "int16", "bool_": "bool"]
+    let pythonNames = [
+      "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32",
+      "short": "int16", "bool_": "bool",
+    ]
     guard let type = ElementType(rawValue: pythonNames[last] ?? last) else {
       throw unsupported(
         name, "'\(text)'", supported: ElementType.allCases.map(\.rawValue).joined(separator: ", "))

@@ -52,6 +52,10 @@ package enum TransformTable {
       if component.className.hasPrefix("Rand") {
         throw TransformError.random(component.target, path: component.path)
       }
+      if ["Lambdad", "LambdaD", "LambdaDict"].contains(component.className) {
+        throw TransformError.refused(
+          component.target, path: component.path, reason: "its function is Python code, which is never executed")
+      }
       throw TransformError.unknownTarget(
         component.target, path: component.path, known: nearestFirst(component.className))
     }

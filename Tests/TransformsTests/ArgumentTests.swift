@@ -6,7 +6,8 @@ import Transforms
 
 /// What configs may say, and what is refused by name.
 @Suite struct ArgumentTests {
-  private func build(_ target: String, _ arguments: OrderedDictionary<String, PlainValue> = [:]) throws -> any Transform {
+  private func build(_ target: String, _ arguments: OrderedDictionary<String, PlainValue> = [:]) throws -> any Transform
+  {
     var all: OrderedDictionary<String, PlainValue> = ["keys": .string("image")]
     all.merge(arguments) { $1 }
     return try TransformTable.make(Component(target: target, arguments: all, path: "preprocessing#transforms#2"))
@@ -24,7 +25,8 @@ import Transforms
   }
 
   @Test(arguments: [
-    "LoadImaged", "LoadImageD", "LoadImageDict", "monai.transforms.LoadImaged", "monai.transforms.io.dictionary.LoadImaged",
+    "LoadImaged", "LoadImageD", "LoadImageDict", "monai.transforms.LoadImaged",
+    "monai.transforms.io.dictionary.LoadImaged",
   ]) func everySpellingOfAClassIsKnown(_ target: String) throws {
     #expect(TransformTable.contains(target))
     #expect(try build(target) is LoadImaged)
@@ -36,9 +38,13 @@ import Transforms
   }
 
   @Test func anUnknownClassListsTheNearestFirst() {
-    guard case TransformError.unknownTarget(let target, let path, let known)? = #expect(throws: TransformError.self, performing: {
-      try build("ScaleIntensityRangd")
-    }) else { return }
+    guard
+      case TransformError.unknownTarget(let target, let path, let known)? = #expect(
+        throws: TransformError.self,
+        performing: {
+          try build("ScaleIntensityRangd")
+        })
+    else { return }
     #expect(target == "ScaleIntensityRangd")
     #expect(path == "preprocessing#transforms#2")
     #expect(known.first == "ScaleIntensityRanged")
@@ -47,6 +53,10 @@ import Transforms
 
   @Test func aRandomTransformIsRefusedByName() {
     #expect(message("RandFlipd").contains("RandFlipd is a random transform"))
+  }
+
+  @Test func aPythonFunctionIsRefused() {
+    #expect(message("Lambdad", ["func": .lambda("lambda x: x[1:]")]).contains("never executed"))
   }
 
   @Test func anUnknownArgumentIsNamed() {

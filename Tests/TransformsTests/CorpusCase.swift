@@ -80,7 +80,8 @@ extension PlainValue {
         arguments[key] = entries[key].map(PlainValue.init(json:))
       }
       let target = entries["_target_"] as? String
-      self = target.map { .component(Component(target: $0, arguments: arguments, path: "corpus")) } ?? .dictionary(arguments)
+      self =
+        target.map { .component(Component(target: $0, arguments: arguments, path: "corpus")) } ?? .dictionary(arguments)
     default: self = .null
     }
   }
@@ -93,7 +94,9 @@ extension PlainValue {
   /// The entry with a reference among its arguments resolved.
   func resolving(_ reference: String, to component: Component) -> PlainValue {
     guard case .component(var entry) = self else { return self }
-    for (key, value) in entry.arguments where value == .string(reference) { entry.arguments[key] = .component(component) }
+    for (key, value) in entry.arguments where value == .string(reference) {
+      entry.arguments[key] = .component(component)
+    }
     return .component(entry)
   }
 }

@@ -125,7 +125,9 @@ import Transforms
     var values = [Float](repeating: 1, count: 40)
     values[37] = .nan
     let voxels = Tensor(values, [1, 40, 1, 1])
-    let scaled = try apply("ScaleIntensityRanged", ["a_min": .int(0), "a_max": .int(2), "b_min": .int(0), "b_max": .int(1), "clip": .bool(true)], voxels)
+    let scaled = try apply(
+      "ScaleIntensityRanged",
+      ["a_min": .int(0), "a_max": .int(2), "b_min": .int(0), "b_max": .int(1), "clip": .bool(true)], voxels)
     #expect(scaled.voxels.array(of: Float.self)[37].isNaN)
     #expect(try apply("ScaleIntensityd", [:], voxels).voxels.array(of: Float.self).allSatisfy(\.isNaN))
   }
@@ -140,7 +142,8 @@ import Transforms
     }
     let result = try apply(
       "ScaleIntensityRangePercentilesd",
-      ["lower": .double(3.3), "upper": .double(96.1), "b_min": .int(0), "b_max": .int(1)], voxels).voxels
+      ["lower": .double(3.3), "upper": .double(96.1), "b_min": .int(0), "b_max": .int(1)], voxels
+    ).voxels
     let low = percentile(3.3)
     let span = percentile(96.1) - low
     let expected = voxels.array(of: Float.self).map { (Double($0) - low) / span }
@@ -153,9 +156,12 @@ import Transforms
     let voxels = Tensor(plane, [1, 4, 4])
     let kept = try apply("KeepLargestConnectedComponentd", [:], voxels).voxels.array(of: Float.self)
     #expect(kept == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0])
-    let diagonal = try apply("KeepLargestConnectedComponentd", ["num_components": .int(2), "connectivity": .int(1)], Tensor([1, 0, 0, 1] as [Float], [1, 2, 2]))
+    let diagonal = try apply(
+      "KeepLargestConnectedComponentd", ["num_components": .int(2), "connectivity": .int(1)],
+      Tensor([1, 0, 0, 1] as [Float], [1, 2, 2]))
     #expect(diagonal.voxels.array(of: Float.self) == [1, 0, 0, 1])
-    let faces = try apply("KeepLargestConnectedComponentd", ["connectivity": .int(1)], Tensor([1, 0, 0, 1] as [Float], [1, 2, 2]))
+    let faces = try apply(
+      "KeepLargestConnectedComponentd", ["connectivity": .int(1)], Tensor([1, 0, 0, 1] as [Float], [1, 2, 2]))
     #expect(faces.voxels.array(of: Float.self) == [0, 0, 0, 1])
   }
 }

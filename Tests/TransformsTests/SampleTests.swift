@@ -10,7 +10,9 @@ import Transforms
 
 /// How images share their voxels, carry their trace, and fail.
 @Suite struct SampleTests {
-  private static func make(_ target: String, _ arguments: OrderedDictionary<String, PlainValue> = [:]) throws -> any Transform {
+  private static func make(_ target: String, _ arguments: OrderedDictionary<String, PlainValue> = [:]) throws
+    -> any Transform
+  {
     var all: OrderedDictionary<String, PlainValue> = ["keys": .string("image")]
     all.merge(arguments) { $1 }
     return try TransformTable.make(Component(target: target, arguments: all, path: "test"))
@@ -43,7 +45,8 @@ import Transforms
     let (target, arguments) = Self.inPlace[index]
     // Flipped and permuted, so that the view isn't contiguous.
     var sample = Sample([
-      "image": .image(TransformedImage(voxels: Self.ramp([2, 5, 4, 3]).flipped([1, 3]).permuted([0, 2, 1, 3]), affine: .identity))
+      "image": .image(
+        TransformedImage(voxels: Self.ramp([2, 5, 4, 3]).flipped([1, 3]).permuted([0, 2, 1, 3]), affine: .identity))
     ])
     let before = Self.address(try sample.image("image", for: "test").voxels)
     try Self.make(target, arguments).apply(&sample)
@@ -141,8 +144,10 @@ import Transforms
       target: "Compose",
       arguments: [
         "transforms": .list([
-          .component(Component(target: "ScaleIntensityd", arguments: ["keys": .string("image")], path: "pre#transforms#0")),
-          .component(Component(target: "ScaleIntensityd", arguments: ["keys": .string("label")], path: "pre#transforms#1")),
+          .component(
+            Component(target: "ScaleIntensityd", arguments: ["keys": .string("image")], path: "pre#transforms#0")),
+          .component(
+            Component(target: "ScaleIntensityd", arguments: ["keys": .string("label")], path: "pre#transforms#1")),
         ])
       ], path: "pre")
     var sample = Sample(["image": .image(TransformedImage(voxels: Self.ramp([1, 5, 4, 3]), affine: .identity))])

@@ -60,7 +60,8 @@ import Transforms
 
   @Test func resamplingGoesBackToTheGridOfTheFile() throws {
     let folder = try TemporaryFolder()
-    var image = TransformedImage(voxels: Tensor((0..<24).map { Float($0) }, [1, 4, 3, 2]), affine: .scaling([2, 1, 1]))
+    var image = TransformedImage(
+      voxels: Tensor((0..<24).map { Float($0) }, [1, 4, 3, 2]), affine: .scaling([2, 1, 1]))
     image.originalAffine = .identity
     image.originalSpatialShape = [7, 3, 2]
     image.sourcePath = "a.nii"

@@ -178,7 +178,9 @@ package struct CropForegroundd: KeyedTransform, InvertibleTransform {
 
 /// A comparison with a number, read from the one form of `lambda` that configs use: `lambda x: x > 0`.
 struct VoxelComparison: Sendable {
-  enum Relation: String { case greater = ">", atLeast = ">=", less = "<", atMost = "<=", equal = "==", different = "!=" }
+  enum Relation: String {
+    case greater = ">", atLeast = ">=", less = "<", atMost = "<=", equal = "==", different = "!="
+  }
 
   let relation: Relation
   let limit: Double

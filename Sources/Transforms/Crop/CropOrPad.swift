@@ -46,7 +46,8 @@ enum CropOrPad {
     let planar = indices.count == 2 ? [[Int32(0)]] : []
     var padded = Resampler.pick(volume.voxels.converted(to: .float32), indices + planar)
     if mode == .constant, value != 0 { fill(&padded, outside: indices + planar, Float(value)) }
-    image.voxels = (indices.count == 2 ? padded.reshaped(Shape([volume.channelCount] + shape)) : padded).converted(to: type)
+    image.voxels = (indices.count == 2 ? padded.reshaped(Shape([volume.channelCount] + shape)) : padded).converted(
+      to: type)
     shift(&image, by: widths.map { -$0.before })
   }
 

@@ -8,21 +8,26 @@ enum Resampler {
 
   /// - Parameter voxels: `[C, X, Y, Z]` of any type and strides, not empty.
   /// - Returns: float32 `[C, X', Y', Z']`, contiguous.
-  static func sample(_ voxels: Tensor, on grid: SamplingGrid, mode: InterpolationMode, padding: SamplePadding) -> Tensor {
+  static func sample(_ voxels: Tensor, on grid: SamplingGrid, mode: InterpolationMode, padding: SamplePadding) -> Tensor
+  {
     let source = voxels.converted(to: .float32)
     switch mode {
     case .bilinear:
       if let order = grid.axisOrder(tolerance: separabilityTolerance) {
-        return interpolate(source, byTargetAxis(order) { row, column in
-          AxisSamples(linear: grid.positions(row: row, column: column, padding: padding), extent: grid.source[row])
-        }, order: order)
+        return interpolate(
+          source,
+          byTargetAxis(order) { row, column in
+            AxisSamples(linear: grid.positions(row: row, column: column, padding: padding), extent: grid.source[row])
+          }, order: order)
       }
     case .nearest:
       // A position halfway between two voxels falls to one of them by its last bit, so nothing may be left out.
       if let order = grid.axisOrder(tolerance: 0) {
-        return pick(source, byTargetAxis(order) { row, column in
-          nearest(grid.positions(row: row, column: column, padding: padding), extent: grid.source[row])
-        }, order: order)
+        return pick(
+          source,
+          byTargetAxis(order) { row, column in
+            nearest(grid.positions(row: row, column: column, padding: padding), extent: grid.source[row])
+          }, order: order)
       }
     }
     return sampleObliquely(source, on: grid, mode: mode, padding: padding)
@@ -41,11 +46,11 @@ enum Resampler {
   static func pick(_ source: Tensor, _ indices: [[Int32]], order: [Int] = [0, 1, 2]) -> Tensor {
     let view = source.permuted([0] + inverted(order).map { $0 + 1 })
     let target = indices.map(\.count)
-    return fill([view.shape[0]] + target, from: view) { source, target_, range in
+    return fill([view.shape[0]] + target, from: view) { source, voxels, range in
       withPointers(indices) { tables in
         withExtents(Array(view.strides.dropFirst())) { strides in
           withExtents(target) { extents in
-            martlet_pick(source, strides, tables, extents, range.lowerBound, range.upperBound, target_)
+            martlet_pick(source, strides, tables, extents, range.lowerBound, range.upperBound, voxels)
           }
         }
       }

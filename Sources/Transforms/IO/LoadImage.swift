@@ -50,7 +50,8 @@ package struct LoadImaged: KeyedTransform {
       }
     // For a NIfTI file ITK's reader gives the same voxels and, turned to RAS+, the same affine.
     guard let name, ["nibabelreader", "itkreader"].contains(name) else {
-      throw arguments.unsupported("reader", reader.summary, supported: "NibabelReader, ITKReader or none, for NIfTI files")
+      throw arguments.unsupported(
+        "reader", reader.summary, supported: "NibabelReader, ITKReader or none, for NIfTI files")
     }
   }
 
@@ -64,7 +65,8 @@ package struct LoadImaged: KeyedTransform {
       let metaKey = metaKeys[index]
       guard sample[metaKey] == nil || overwrites else {
         throw TransformError.unsuitable(
-          transform: name, what: "the sample already has '\(metaKey)'", expected: "another key, or \"overwriting\": true")
+          transform: name, what: "the sample already has '\(metaKey)'",
+          expected: "another key, or \"overwriting\": true")
       }
       sample[metaKey] = .value(Self.metadata(image))
     }
@@ -120,7 +122,8 @@ package struct LoadImaged: KeyedTransform {
   private func stacked(_ images: [TransformedImage], like first: TransformedImage) throws -> TransformedImage {
     for image in images where image.voxels.shape != first.voxels.shape || !image.affine.isClose(to: first.affine) {
       throw TransformError.unsuitable(
-        transform: name, what: "the images of one list have different grids", expected: "the same shape and affine in all")
+        transform: name, what: "the images of one list have different grids",
+        expected: "the same shape and affine in all")
     }
     // Files with channels of their own are joined along these.
     let channelFirst = try images.map { image in

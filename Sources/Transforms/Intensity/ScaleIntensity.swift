@@ -78,7 +78,9 @@ package struct ScaleIntensityd: ImageTransform {
   }
 
   /// `None` differs from an absent argument here.
-  private static func bound(_ name: String, default fallback: Double, _ arguments: inout ArgumentReader) throws -> Double? {
+  private static func bound(_ name: String, default fallback: Double, _ arguments: inout ArgumentReader) throws
+    -> Double?
+  {
     arguments.value(name) == nil ? fallback : try arguments.optionalDouble(name)
   }
 

@@ -97,7 +97,9 @@ private struct Neighbourhood {
   init(shape: [Int], connectivity: Int) {
     self.shape = shape
     var strides = [Int](repeating: 1, count: shape.count)
-    for axis in stride(from: shape.count - 2, through: 0, by: -1) { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+    for axis in stride(from: shape.count - 2, through: 0, by: -1) {
+      strides[axis] = strides[axis + 1] * shape[axis + 1]
+    }
     var deltas: [[Int]] = [[]]
     for _ in shape { deltas = deltas.flatMap { delta in [-1, 0, 1].map { delta + [$0] } } }
     steps = deltas.filter { delta in

@@ -71,7 +71,8 @@ package struct Orientationd: ImageTransform, InvertibleTransform {
   private static func reorient(_ image: inout TransformedImage, to codes: String, transform: String) throws {
     let volume = try image.volume(for: transform)
     let rank = image.spatialRank
-    let target = try Orientation(codes: String(codes.prefix(rank)) + missingCode(codes, rank: rank, transform: transform))
+    let target = try Orientation(
+      codes: String(codes.prefix(rank)) + missingCode(codes, rank: rank, transform: transform))
     let change = try Orientation(affine: embedded(image.affine, rank: rank)).transform(to: target)
     let voxels = change.apply(to: volume.voxels, firstAxis: 1)
     image.affine = image.affine * change.inverseAffine(shape: volume.spatialShape)

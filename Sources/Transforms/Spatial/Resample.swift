@@ -65,7 +65,8 @@ enum OutputLimit {
     let limit = ProcessInfo.processInfo.physicalMemory / 4
     guard let count = Shape(shape).checkedCount, UInt64(count) <= limit else {
       throw TransformError.unsuitable(
-        transform: transform, what: "the result would have \(Shape(shape)) voxels, more than this machine's memory holds",
+        transform: transform,
+        what: "the result would have \(Shape(shape)) voxels, more than this machine's memory holds",
         expected: "a voxel spacing that fits the scan")
     }
   }

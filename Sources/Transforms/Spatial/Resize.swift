@@ -72,7 +72,8 @@ struct Interpolation: Sendable, Equatable {
     return try keys.names.indices.map { index in
       guard corners[index] == nil || modes[index] == .trilinear else {
         throw arguments.unsupported(
-          "align_corners", "given for the mode '\(modes[index].rawValue)'", supported: "None: only linear modes have corners")
+          "align_corners", "given for the mode '\(modes[index].rawValue)'",
+          supported: "None: only linear modes have corners")
       }
       return Interpolation(mode: modes[index], alignCorners: corners[index] ?? false)
     }
@@ -111,9 +112,11 @@ struct Interpolation: Sendable, Equatable {
     case .nearest, .nearestExact:
       return Resampler.pick(voxels, (0..<3).map { nearest(extent: source[$0], count: target[$0]) })
     case .trilinear:
-      return Resampler.interpolate(voxels, (0..<3).map { axis in
-        AxisSamples(linear: positions(extent: source[axis], count: target[axis]), extent: source[axis])
-      })
+      return Resampler.interpolate(
+        voxels,
+        (0..<3).map { axis in
+          AxisSamples(linear: positions(extent: source[axis], count: target[axis]), extent: source[axis])
+        })
     }
   }
 

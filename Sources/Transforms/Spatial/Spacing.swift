@@ -97,10 +97,12 @@ package struct Spacingd: KeyedTransform, InvertibleTransform {
       let grid = SpacingGeometry.shapeAndOffset(oldShape, from: affine, to: newAffine, scaleExtent: scaleExtent)
     else { throw TransformError.singularAffine(transform: name) }
     for axis in 0..<rank { newAffine[axis, rank] = grid.offset[axis] }
-    let newShape = try forced ?? grid.shape.map { extent in
-      guard let extent = Int(exactly: extent) else { throw TransformError.singularAffine(transform: name) }
-      return extent
-    }
+    let newShape =
+      try forced
+      ?? grid.shape.map { extent in
+        guard let extent = Int(exactly: extent) else { throw TransformError.singularAffine(transform: name) }
+        return extent
+      }
     let inverse = SpatialResample.Inverse(
       transform: name, affine: image.affine, shape: oldShape, options: options)
     try SpatialResample.apply(
@@ -117,7 +119,8 @@ package struct Spacingd: KeyedTransform, InvertibleTransform {
       let wanted = axis < pixdim.count ? pixdim[axis] : pixdim[pixdim.count - 1]
       let low = axis < minimum.count ? minimum[axis].map { min($0, wanted) } ?? wanted : wanted
       let high = axis < maximum.count ? maximum[axis].map { max($0, wanted) } ?? wanted : wanted
-      let isWithin = low - SpacingGeometry.tolerance <= spacing[axis] && spacing[axis] <= high + SpacingGeometry.tolerance
+      let isWithin =
+        low - SpacingGeometry.tolerance <= spacing[axis] && spacing[axis] <= high + SpacingGeometry.tolerance
       return isWithin ? spacing[axis] : wanted
     }
   }
