@@ -22,7 +22,8 @@ build: system
 runtimes:
 	@Tools/fetch-runtimes.sh
 
-demo: build runtimes
+demo: build
+	@Tools/fetch-runtimes.sh openvino
 	@$(MARTLET) run Examples/brain-tissue --input Examples/data/t1_sample.nii.gz --output demo-output \
 	  --reference Examples/data/monai_output.nii.gz --reference Examples/data/tissue_reference.nii.gz \
 	  --picture demo.png

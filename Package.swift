@@ -27,6 +27,8 @@ let package = Package(
   products: [
     .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet", targets: ["MartletCLI"]),
+    // The tests open it with dlopen in place of TensorRT's libraries.
+    .library(name: "TensorRTDouble", type: .dynamic, targets: ["TensorRTDouble"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -60,7 +62,8 @@ let package = Package(
 
     // Engines.
     .target(name: "COpenVINO"),
-    library("Engines", ["Graphs", "Tensors", "Files", "Diagnostics", "COpenVINO"]),
+    .target(name: "CTensorRT"),
+    library("Engines", ["Graphs", "Tensors", "Files", "Diagnostics", "COpenVINO", "CTensorRT"]),
 
     // Scans.
     .target(name: "CKernels"),
@@ -83,7 +86,7 @@ let package = Package(
     .executableTarget(
       name: "MartletCLI",
       dependencies: [
-        "Martlet", "Pipelines", "Bundles", "Engines", "Images", "Archives", "Tensors", "Files", "Diagnostics",
+        "Martlet", "Pipelines", "Bundles", "Engines", "Graphs", "Images", "Archives", "Tensors", "Files", "Diagnostics",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -92,6 +95,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Tensors", "Files", "Diagnostics"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .target(name: "TensorRTDouble", path: "Tests/TensorRTDouble"),
+    tests("CTensorRT"),
     tests("Diagnostics"),
     tests("Files", ["Diagnostics"]),
     tests("Arguments", ["Diagnostics"]),

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Fetches the engine libraries for this machine into .runtime/, each checked against its pinned SHA-256.
 #
-#   Tools/fetch-runtimes.sh [openvino]...      default: all of them
+#   Tools/fetch-runtimes.sh [openvino] [tensorrt-rtx]      default: all of them
 #
 # A runtime that is already there in the pinned version is left alone, without touching the network.
-# To add a runtime: write a function fetch_<name> and put <name> into `known`.
+# To add a runtime: write a function fetch_<name> (dashes become underscores) and put <name> into `known`.
 set -euo pipefail
 
-known=(openvino)
+known=(openvino tensorrt-rtx)
 runtimes="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.runtime"
 
 fail() {
@@ -114,6 +114,9 @@ PYTHON
   echo "openvino $version is in .runtime/openvino"
 }
 
+# shellcheck source=Tools/runtimes/tensorrt-rtx.sh
+. "$(dirname "${BASH_SOURCE[0]}")/runtimes/tensorrt-rtx.sh"
+
 main() {
   local names=("$@") name
   if [ ${#names[@]} -eq 0 ]; then names=("${known[@]}"); fi
@@ -128,7 +131,7 @@ main() {
   trap 'rm -rf "$work"' EXIT
   for name in "${names[@]}"; do
     mkdir -p "$work"
-    "fetch_$name"
+    "fetch_${name//-/_}"
     rm -rf "$work"
   done
 }

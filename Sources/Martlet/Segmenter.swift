@@ -1,5 +1,6 @@
 import Bundles
 import Diagnostics
+import Engines
 import Images
 import Pipelines
 
@@ -66,10 +67,10 @@ public struct Segmenter: Sendable {
     _ scan: String, progress: (@Sendable (Progress) -> Void)? = nil
   ) throws(MartletError) -> Segmentation {
     try MartletError.wrapping {
-      let observer: ProgressObserver? = progress.map { progress in
-        { progress(Progress(stage: $0.stage, completed: $0.completed, total: $0.total)) }
+      let result = try pipeline.run(scan) { update in
+        progress?(Progress(stage: update.stage, completed: update.completed, total: update.total))
       }
-      return try Segmentation(try pipeline.run(scan, progress: observer), names: pipeline.labelNames)
+      return try Segmentation(result, names: pipeline.labelNames)
     }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diagnostics
+import Graphs
 import Pipelines
 
 struct Export: ParsableCommand {

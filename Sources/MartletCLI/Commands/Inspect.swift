@@ -1,4 +1,5 @@
 import ArgumentParser
+import Graphs
 import Pipelines
 
 struct Inspect: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bundles
 import Diagnostics
+import Engines
 import Pipelines
 
 /// Which network of a model is meant, and with which weights.
