@@ -34,7 +34,8 @@ package struct ConfigTree: Sendable, Hashable {
     guard mapped.bytes.count <= maximumBytes else {
       throw ConfigError.tooLarge(path: file, reason: "a config file may have \(maximumBytes >> 20) MiB")
     }
-    let bytes = Array(mapped.bytes)
+    // The mapping must outlive the copy.
+    let bytes = withExtendedLifetime(mapped) { Array(mapped.bytes) }
     return isJSON ? try JSONReader.read(bytes, file: file) : try YAMLReader.read(bytes, file: file)
   }
 

@@ -100,5 +100,8 @@ func configError(_ body: () throws -> Void) -> ConfigError? {
 
 extension Corpus {
   /// The bytes of a file of `Tests/Corpus`.
-  static func bytes(_ relative: String) throws -> [UInt8] { Array(try MappedFile(path: path(relative)).bytes) }
+  static func bytes(_ relative: String) throws -> [UInt8] {
+    let file = try MappedFile(path: path(relative))
+    return withExtendedLifetime(file) { Array(file.bytes) }
+  }
 }
