@@ -219,11 +219,7 @@ extension ExpressionEvaluator {
 
   private func replaced(_ text: String, _ old: String, _ new: String) throws -> String {
     guard !old.isEmpty else { throw refused("'replace' of the empty string", "it is not supported") }
-    let parts = try split(text, old)
-    guard parts.count * new.utf8.count <= Self.maximumStringBytes else {
-      throw EvaluationFailure.tooLarge("a string of more than \(Self.maximumStringBytes) bytes")
-    }
-    return parts.joined(separator: new)
+    return try joined(try split(text, old), separator: new)
   }
 
   /// Splits at `separator`, or at white space without empty parts.

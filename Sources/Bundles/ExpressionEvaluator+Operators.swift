@@ -48,21 +48,28 @@ extension ExpressionEvaluator {
       "the operator '\(binary.rawValue)' doesn't take \(left.typeName) and \(right.typeName)")
   }
 
-  func joined(_ parts: [String]) throws -> String {
-    guard parts.reduce(0, { $0 + $1.utf8.count }) <= Self.maximumStringBytes else {
+  func joined(_ parts: [String], separator: String = "") throws -> String {
+    let count = parts.reduce(0) { $0 + $1.utf8.count }
+    try pay(forStringOf: count, repeated: 1)
+    try pay(forStringOf: separator.utf8.count, repeated: max(0, parts.count - 1))
+    return parts.joined(separator: separator)
+  }
+
+  /// Pays for a string before it is made.
+  /// - Throws: ``EvaluationFailure/tooLarge(_:)``, also for a single string that is too long.
+  private func pay(forStringOf bytes: Int, repeated times: Int) throws {
+    guard bytes == 0 || times <= Self.maximumStringBytes / bytes else {
       throw EvaluationFailure.tooLarge("a string of more than \(Self.maximumStringBytes) bytes")
     }
-    return parts.joined()
+    try budget.spend(bytes * times / 16)
   }
 
   private func repeated(_ value: PythonValue, _ count: Int) throws -> PythonValue {
     let times = max(0, count)
     switch value {
     case .string(let text):
-      guard text.utf8.isEmpty || times <= Self.maximumStringBytes / text.utf8.count else {
-        throw EvaluationFailure.tooLarge("a string of more than \(Self.maximumStringBytes) bytes")
-      }
-      return .string(String(repeating: text, count: times))
+      try pay(forStringOf: text.utf8.count, repeated: times)
+      return text.isEmpty ? .string("") : .string(String(repeating: text, count: times))
     case .list(let items): return .list(try repeated(items, times))
     case .tuple(let items): return .tuple(try repeated(items, times))
     default: throw EvaluationFailure.failed("\(value.typeName) can't be repeated")

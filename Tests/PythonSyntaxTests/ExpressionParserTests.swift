@@ -88,7 +88,9 @@ import Testing
       text.append(contentsOf: changed)
       guard let expression = try? ExpressionParser.parse(String(text), readsReferences: true) else { continue }
       // What was accepted prints as something that is accepted and prints the same.
-      #expect((try? ExpressionParser.parse(expression.description, readsReferences: true))?.description == expression.description)
+      let printed = expression.description
+      let again = try? ExpressionParser.parse(printed, readsReferences: true)
+      #expect(again?.description == printed, "\(String(text))")
     }
   }
 
