@@ -13,7 +13,8 @@ package enum BundleError: DiagnosedError, Equatable {
   package var diagnosis: Diagnosis {
     switch self {
     case .notAFolder(let path):
-      Diagnosis(.noInput, "there is no such folder", at: path, expected: "a MONAI bundle's folder", hint: "check the path")
+      Diagnosis(
+        .noInput, "there is no such folder", at: path, expected: "a MONAI bundle's folder", hint: "check the path")
     case .notABundle(let path, let found):
       Diagnosis(
         .data, "the folder is not a MONAI bundle: it has no folder 'configs'", at: path,

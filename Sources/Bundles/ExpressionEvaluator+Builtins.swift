@@ -77,7 +77,8 @@ extension ExpressionEvaluator {
     if ["inf", "infinity"].contains(unsigned) { return sign * .infinity }
     if unsigned == "nan" { return .nan }
     guard let digits = unsigned.withoutDigitUnderscores,
-      digits.utf8.allSatisfy({ "0123456789.e+-".utf8.contains($0) }), let first = digits.first, first != "+", first != "-"
+      digits.utf8.allSatisfy({ "0123456789.e+-".utf8.contains($0) }), let first = digits.first,
+      first != "+", first != "-"
     else { return nil }
     // Swift wants digits on both sides of the point, Python on one.
     let parts = digits.split(separator: "e", maxSplits: 1, omittingEmptySubsequences: false)

@@ -13,7 +13,8 @@ extension ExpressionEvaluator {
     /// - Throws: ``EvaluationFailure/failed(_:)`` for keywords, or a number of arguments outside `counts`.
     func expect(_ counts: ClosedRange<Int>) throws {
       if let name = keywords.keys.first {
-        throw EvaluationFailure.refused(construct: "the argument '\(name)' of \(function)", reason: "it is not supported")
+        throw EvaluationFailure.refused(
+          construct: "the argument '\(name)' of \(function)", reason: "it is not supported")
       }
       guard counts.contains(positional.count) else {
         throw EvaluationFailure.failed("\(function) doesn't take \(positional.count) arguments")

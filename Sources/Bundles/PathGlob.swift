@@ -38,7 +38,8 @@ struct PathGlob {
     guard let names = try? Folders.names(in: folder.isEmpty ? "." : folder) else { return [] }
     try budget.spend(names.count)
     let pattern = FileNamePattern(name)
-    return names
+    return
+      names
       .filter { (name.hasPrefix(".") || !$0.hasPrefix(".")) && pattern.matches($0) }
       .map { PosixPath.join([folder, $0]) }
   }

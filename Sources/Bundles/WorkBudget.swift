@@ -7,7 +7,7 @@ final class WorkBudget {
   /// The deepest nesting of a value.
   static let maximumDepth = 200
   /// Values that one resolution may make or copy; a string counts one for every 16 bytes.
-  static let maximumWork = 4_000_000
+  static let maximumWork = 2_000_000
 
   private var left = WorkBudget.maximumWork
 

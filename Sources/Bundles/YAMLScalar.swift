@@ -69,8 +69,9 @@ enum YAMLScalar {
   private static func isSexagesimal(_ parts: [Substring]) -> Bool {
     guard let head = parts.first, isDigits(head), parts.count > 1 else { return false }
     return parts.dropFirst().allSatisfy { part in
-      part.count == 1 && isDigits(part) || part.count == 2 && part.first.map { "012345".contains($0) } == true
-        && part.last.map { isDigit($0, radix: 10) } == true
+      part.count == 1 && isDigits(part)
+        || part.count == 2 && part.first.map { "012345".contains($0) } == true
+          && part.last.map { isDigit($0, radix: 10) } == true
     }
   }
 

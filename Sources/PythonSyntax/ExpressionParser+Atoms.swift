@@ -180,7 +180,7 @@ extension ExpressionParser {
     guard isSymbol(",") else { return first }
     var targets = [first]
     while take(symbol: ",") {
-      if isKeyword("in") { break }
+      if isKeyword("in") || isSymbol(")") || isSymbol("]") { break }
       targets.append(try readTarget())
     }
     return try node(.tuple(targets), at: start, over: targets)

@@ -71,7 +71,8 @@ package struct ExpressionParser {
   // MARK: Nodes
 
   /// A node over `children`, refused when the tree grows too deep.
-  func node(_ kind: Expression.Kind, at position: SourcePosition, over children: [Expression] = []) throws -> Expression {
+  func node(_ kind: Expression.Kind, at position: SourcePosition, over children: [Expression] = []) throws -> Expression
+  {
     let depth = 1 + (children.map(\.depth).max() ?? 0)
     guard depth <= Self.maximumDepth else { throw tooDeep(position) }
     return Expression(kind: kind, position: position, depth: depth)

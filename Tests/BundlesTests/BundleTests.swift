@@ -21,7 +21,8 @@ import Testing
     let path = Corpus.example("brain-tissue")
     let bundle = try Bundle(path: path)
     let config = try bundle.configResolver()
-    #expect(try component(config.resolve("network_def")).arguments["channels"] == .list([8, 16, 32, 64].map { .int($0) }))
+    #expect(
+      try component(config.resolve("network_def")).arguments["channels"] == .list([8, 16, 32, 64].map { .int($0) }))
     #expect(try transforms(config.resolve("preprocessing")).map(\.className).first == "LoadImaged")
     let post = try transforms(config.resolve("postprocessing"))
     #expect(post.map(\.className) == ["Activationsd", "Invertd", "AsDiscreted", "SaveImaged"])
@@ -47,7 +48,9 @@ import Testing
     let path = Corpus.path("bundles/\(name)")
     let bundle = try Bundle(path: path)
     let config = try bundle.configResolver()
-    for id in ["network_def", "network", "preprocessing", "inferer", "postprocessing", "output_dir", "datalist", "dataset"] {
+    for id in [
+      "network_def", "network", "preprocessing", "inferer", "postprocessing", "output_dir", "datalist", "dataset",
+    ] {
       #expect(config.contains(id))
       _ = try config.resolve(id)
     }

@@ -27,7 +27,8 @@ import Testing
          "post": {"_target_": "Invertd", "transform": "@pre", "first": "@pre#transforms#0"}}
         """)
     guard case .component(let post) = try config.resolve("post"),
-      case .component(let pre)? = post.arguments["transform"], case .list(let transforms)? = pre.arguments["transforms"],
+      case .component(let pre)? = post.arguments["transform"],
+      case .list(let transforms)? = pre.arguments["transforms"],
       case .component(let load)? = transforms.first
     else { throw TestFailure() }
     #expect(pre.path == "pre")
@@ -38,7 +39,10 @@ import Testing
   }
 
   @Test func aDisabledComponentIsNoneWhereItIsReferredTo() throws {
-    let config = try resolver(json: #"{"a": {"_target_": "T", "_disabled_": true}, "b": ["@a"], "c": [1, {"_target_": "T", "_disabled_": "true"}]}"#)
+    let config = try resolver(
+      json:
+        #"{"a": {"_target_": "T", "_disabled_": true}, "b": ["@a"], "c": [1, {"_target_": "T", "_disabled_": "true"}]}"#
+    )
     #expect(try config.resolve("a") == .null)
     #expect(try config.resolve("b") == .list([.null]))
     #expect(try config.resolve("c") == .list([.int(1)]))
@@ -121,7 +125,10 @@ import Testing
   // MARK: Bounds
 
   @Test func referencesOfReferencesCannotMultiplyWithoutBound() throws {
-    for doubling in [#"["@A", "@A"]"#, #""$[@A, @A]""#, #"{"x": "@A", "y": "@A"}"#, #""$@A + @A""#, #""$[x for y in [@A] for x in [y, y]]""#] {
+    for doubling in [
+      #"["@A", "@A"]"#, #""$[@A, @A]""#, #"{"x": "@A", "y": "@A"}"#, #""$@A + @A""#,
+      #""$[x for y in [@A] for x in [y, y]]""#,
+    ] {
       var lines = [#""a0": [1, "text"]"#]
       for level in 1...60 { lines.append(#""a\#(level)": "# + doubling.replacing("@A", with: "@a\(level - 1)")) }
       let config = try resolver(json: "{\(lines.joined(separator: ", "))}")

@@ -105,3 +105,13 @@ extension Corpus {
     return withExtendedLifetime(file) { Array(file.bytes) }
   }
 }
+
+/// The same numbers in every run (a linear congruential generator), so that a failure can be repeated.
+struct FixedRandom: RandomNumberGenerator {
+  private var state: UInt64 = 2024
+
+  mutating func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return state ^ (state >> 29)
+  }
+}
