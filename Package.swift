@@ -51,7 +51,7 @@ let package = Package(
     library("PythonSyntax", ["Diagnostics"]),
     library(
       "Bundles",
-      ["Archives", "Arguments", "PythonSyntax", "Files", "Diagnostics", collections, .product(name: "Yams", package: "Yams")]),
+      ["Arguments", "PythonSyntax", "Files", "Diagnostics", collections, .product(name: "Yams", package: "Yams")]),
 
     // The graph, and the networks that make one.
     library(
@@ -103,7 +103,7 @@ let package = Package(
     tests("Tensors", ["Diagnostics"]),
     tests("Archives", ["Tensors", "Files", "Diagnostics"]),
     tests("PythonSyntax", ["Diagnostics"]),
-    tests("Bundles", ["Arguments", "PythonSyntax", "Diagnostics"]),
+    tests("Bundles", ["Arguments", "PythonSyntax", "Files", "Diagnostics"]),
     tests("Graphs", ["Tensors", "Diagnostics"]),
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
