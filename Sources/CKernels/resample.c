@@ -196,9 +196,10 @@ void martlet_resample_linear(const float *source, const martlet_sampling_grid *g
           }
           double whole = floor(position[r]);
           long lower = (long)whole;
-          float part = (float)(position[r] - whole);
-          weight[r][0] = lower >= 0 ? 1 - part : 0;
-          weight[r][1] = lower + 1 < extent ? part : 0;
+          // Both weights are rounded from the exact part, so that a tiny share isn't lost.
+          double part = position[r] - whole;
+          weight[r][0] = lower >= 0 ? (float)(1 - part) : 0;
+          weight[r][1] = lower + 1 < extent ? (float)part : 0;
           offset[r][0] = (lower >= 0 ? lower : 0) * grid->stride[r];
           offset[r][1] = (lower + 1 < extent ? lower + 1 : extent - 1) * grid->stride[r];
         }

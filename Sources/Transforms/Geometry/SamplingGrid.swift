@@ -125,9 +125,12 @@ struct AxisSamples {
       }
       let whole = position.rounded(.down)
       let index = Int(whole)
-      let part = Float(position - whole)
+      // Both weights are rounded from the exact part: a voxel just below the next one keeps its tiny share of the
+      // lower, as in double precision, so that it isn't taken for a zero.
+      let part = position - whole
       append(
-        max(index, 0), min(index + 1, extent - 1), index >= 0 ? 1 - part : 0, index + 1 < extent ? part : 0)
+        max(index, 0), min(index + 1, extent - 1), index >= 0 ? Float(1 - part) : 0,
+        index + 1 < extent ? Float(part) : 0)
     }
   }
 
