@@ -28,11 +28,14 @@ demo: build
 	  --reference Examples/data/monai_output.nii.gz --reference Examples/data/tissue_reference.nii.gz \
 	  --picture demo.png
 
+# Built in one go with the command line, so that neither build makes the other stale.
 test: system runtimes
-	swift test -c release
+	swift build -c release --build-tests
+	SWIFT_BACKTRACE=enable=no swift test -c release --skip-build
 
-bench: build runtimes
-	swift run -c release --package-path Benchmarks martlet-bench
+bench: system
+	@Tools/fetch-runtimes.sh openvino
+	swift run -c release martlet-benchmarks
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

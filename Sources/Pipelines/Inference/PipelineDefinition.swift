@@ -12,12 +12,20 @@ struct PipelineDefinition: Sendable {
   /// The key that the post-processing expects the network's output under.
   let predictionKey = "pred"
 
-  /// - Parameter outputFolder: takes the place of `output_dir` in every SaveImaged; a pipeline without SaveImaged gets
-  ///   one, so that its result is kept.
-  init(_ config: ModelConfig, outputFolder: String) throws {
+  /// - Parameters:
+  ///   - outputFolder: takes the place of `output_dir` in every SaveImaged; a pipeline without SaveImaged gets
+  ///     one, so that its result is kept.
+  ///   - windowBatch: how many windows the engine is given at once; nil for the config's `sw_batch_size`. The result
+  ///     doesn't depend on it.
+  init(_ config: ModelConfig, outputFolder: String, windowBatch: Int?) throws {
     let before = try config.component("preprocessing")
     preprocessing = try Compose(before)
-    inferer = try Inferers.make(try config.component("inferer"))
+    var inferer = try Inferers.make(try config.component("inferer"))
+    if let windowBatch, var window = inferer as? SlidingWindow {
+      window.batchSize = windowBatch
+      inferer = window
+    }
+    self.inferer = inferer
     let after = try config.component("postprocessing").saving(to: outputFolder)
     postprocessing = try Compose(after)
     imageKey = before.firstLoadedKey ?? "image"
