@@ -19,7 +19,9 @@ package enum ArgumentError: DiagnosedError, Equatable {
     case .wrongKind(let component, let path, let name, let found, let expected):
       Diagnosis(.data, "\(component): '\(name)' is \(found)", at: "\(path)#\(name)", expected: expected)
     case .unsupported(let component, let path, let name, let found, let supported):
-      Diagnosis(.data, "\(component): '\(name)' is \(found), which is not supported", at: "\(path)#\(name)", expected: supported)
+      Diagnosis(
+        .data, "\(component): '\(name)' is \(found), which is not supported", at: "\(path)#\(name)", expected: supported
+      )
     }
   }
 }

@@ -174,7 +174,9 @@ package struct ArgumentReader {
   /// A list of components, as `transforms` of a `Compose` is.
   package mutating func components(_ name: String) throws -> [Component] {
     guard let value = present(name) else { throw missing(name) }
-    guard case .list(let items) = value else { throw wrongKind(name, value, expected: "a list of entries with a _target_") }
+    guard case .list(let items) = value else {
+      throw wrongKind(name, value, expected: "a list of entries with a _target_")
+    }
     return try items.enumerated().map { index, item in
       guard case .component(let component) = item else {
         throw wrongKind("\(name)#\(index)", item, expected: "an entry with a _target_")

@@ -106,6 +106,7 @@ package struct DefectError: DiagnosedError {
   package let diagnosis: Diagnosis
 
   package init(_ what: String, at location: [String] = []) {
-    diagnosis = Diagnosis(.defect, what, at: location, hint: "this is a defect of Martlet; please report it with the command")
+    diagnosis = Diagnosis(
+      .defect, what, at: location, hint: "this is a defect of Martlet; please report it with the command")
   }
 }

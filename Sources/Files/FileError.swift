@@ -22,9 +22,12 @@ package enum FileError: DiagnosedError, Equatable {
     case .notARegularFile(let path):
       Diagnosis(.noInput, "not a regular file", at: path, expected: "a file that can be mapped into memory")
     case .cannotCreate(let path, let reason):
-      Diagnosis(.cantCreate, "can't create the output: \(reason)", at: path, hint: "choose a folder that you may write to")
+      Diagnosis(
+        .cantCreate, "can't create the output: \(reason)", at: path, hint: "choose a folder that you may write to")
     case .cannotWrite(let path, let reason):
-      Diagnosis(.inputOutput, "writing failed: \(reason)", at: path, hint: "nothing was left at that path; check the free space")
+      Diagnosis(
+        .inputOutput, "writing failed: \(reason)", at: path, hint: "nothing was left at that path; check the free space"
+      )
     case .cannotRead(let path, let reason):
       Diagnosis(.inputOutput, "reading failed: \(reason)", at: path)
     case .escapesFolder(let path, let folder):

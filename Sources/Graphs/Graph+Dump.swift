@@ -19,7 +19,9 @@ extension Graph {
         "\(targets) = \(node.operator)(\(operands.joined(separator: ", ")))"
           + (attributes.isEmpty ? "" : " {\(attributes)}") + "  \(types)")
     }
-    for (name, value) in outputs where self.name(of: value) != name { lines.append("\(name) = \(self.name(of: value))") }
+    for (name, value) in outputs where self.name(of: value) != name {
+      lines.append("\(name) = \(self.name(of: value))")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 }

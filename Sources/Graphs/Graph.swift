@@ -94,7 +94,9 @@ package struct Graph: Sendable {
   }
 
   /// A small constant that belongs to the current scope.
-  package mutating func constant<Element: TensorElement>(_ values: [Element], shape: Shape? = nil, name: String) -> Value {
+  package mutating func constant<Element: TensorElement>(_ values: [Element], shape: Shape? = nil, name: String)
+    -> Value
+  {
     constant(Tensor(values, shape ?? [values.count]), name: scoped(name))
   }
 

@@ -102,7 +102,9 @@ package struct OperatorCall: Sendable {
 
   /// `axis` counted from the front; negative ones count from the back.
   func axis(_ axis: Int, rank: Int) throws -> Int {
-    guard (-rank..<rank).contains(axis) else { throw error("axis \(axis)", expected: "an axis of a tensor of rank \(rank)") }
+    guard (-rank..<rank).contains(axis) else {
+      throw error("axis \(axis)", expected: "an axis of a tensor of rank \(rank)")
+    }
     return axis < 0 ? axis + rank : axis
   }
 

@@ -12,7 +12,9 @@ extension ArgumentReader {
     guard let value = present(name) else {
       throw ArgumentError.missing(component: component.className, path: component.path, name: name)
     }
-    guard case .list(let items) = value else { throw wrongKind(name, value, expected: "a list with one entry per level") }
+    guard case .list(let items) = value else {
+      throw wrongKind(name, value, expected: "a list with one entry per level")
+    }
     return try items.map { try spatial(name, $0, dimensions) }
   }
 

@@ -45,7 +45,8 @@ package struct UNet: Network {
       throw Self.invalid(component, "channels is \(channels)", expected: "at least two positive numbers")
     }
     guard strides.count >= channels.count - 1 else {
-      throw Self.invalid(component, "\(strides.count) strides", expected: "\(channels.count - 1), one fewer than channels")
+      throw Self.invalid(
+        component, "\(strides.count) strides", expected: "\(channels.count - 1), one fewer than channels")
     }
     guard ADN.isValid(ordering) else {
       throw Self.invalid(component, "adn_ordering is '\(ordering)'", expected: "the letters A, D, N, each at most once")

@@ -43,7 +43,9 @@ extension Tensor {
     }
   }
 
-  private func convertedWide<Source: BinaryInteger & BitwiseCopyable>(from: Source.Type, to target: ElementType) -> Tensor {
+  private func convertedWide<Source: BinaryInteger & BitwiseCopyable>(from: Source.Type, to target: ElementType)
+    -> Tensor
+  {
     switch target {
     case .int64: map(from, target, Int64.self) { Int64(clamping: $0) }
     case .uint64: map(from, target, UInt64.self) { UInt64(clamping: $0) }

@@ -141,7 +141,8 @@ package struct Tensor: Sendable {
   package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     let dense = contiguous()
     return try withExtendedLifetime(dense.storage) {
-      try body(UnsafeRawBufferPointer(rebasing: dense.storage.bytes[dense.byteOffset..<dense.byteOffset + dense.byteCount]))
+      try body(
+        UnsafeRawBufferPointer(rebasing: dense.storage.bytes[dense.byteOffset..<dense.byteOffset + dense.byteCount]))
     }
   }
 
@@ -149,7 +150,9 @@ package struct Tensor: Sendable {
   package func withElements<Element: TensorElement, Result>(
     of type: Element.Type, _ body: (UnsafeBufferPointer<Element>) throws -> Result
   ) rethrows -> Result {
-    precondition(Element.elementType == elementType || (elementType == .bool && Element.self == UInt8.self), "the tensor holds \(elementType)")
+    precondition(
+      Element.elementType == elementType || (elementType == .bool && Element.self == UInt8.self),
+      "the tensor holds \(elementType)")
     return try withUnsafeBytes { try body($0.bindMemory(to: Element.self)) }
   }
 
@@ -166,16 +169,22 @@ package struct Tensor: Sendable {
   package mutating func withMutableElements<Element: TensorElement, Result>(
     of type: Element.Type, _ body: (UnsafeMutableBufferPointer<Element>) throws -> Result
   ) rethrows -> Result {
-    precondition(Element.elementType == elementType || (elementType == .bool && Element.self == UInt8.self), "the tensor holds \(elementType)")
+    precondition(
+      Element.elementType == elementType || (elementType == .bool && Element.self == UInt8.self),
+      "the tensor holds \(elementType)")
     if !storage.isWritable || !isContiguous || !isKnownUniquelyReferenced(&storage) { self = copy() }
     let bytes = UnsafeMutableRawBufferPointer(mutating: storage.bytes)
     return try withExtendedLifetime(storage) {
-      try body(UnsafeMutableRawBufferPointer(rebasing: bytes[byteOffset..<byteOffset + byteCount]).bindMemory(to: Element.self))
+      try body(
+        UnsafeMutableRawBufferPointer(rebasing: bytes[byteOffset..<byteOffset + byteCount]).bindMemory(to: Element.self)
+      )
     }
   }
 
   /// The raw bytes for writing, row-major; copied first when they are shared, strided or not writable.
-  package mutating func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
+  package mutating func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows
+    -> Result
+  {
     if !storage.isWritable || !isContiguous || !isKnownUniquelyReferenced(&storage) { self = copy() }
     let bytes = UnsafeMutableRawBufferPointer(mutating: storage.bytes)
     return try withExtendedLifetime(storage) {
@@ -211,7 +220,8 @@ package enum TensorError: DiagnosedError, Equatable {
       Diagnosis(.data, "a tensor has the impossible shape \(shape) with strides \(strides)")
     case .outsideStorage(let shape, let elementType, let available):
       Diagnosis(
-        .data, "a tensor of \(elementType) \(shape) reaches outside its storage", expected: "a view of \(available) bytes",
+        .data, "a tensor of \(elementType) \(shape) reaches outside its storage",
+        expected: "a view of \(available) bytes",
         hint: "the file is damaged or not what it claims to be")
     case .misaligned(let elementType, let byteOffset):
       Diagnosis(.data, "a \(elementType) tensor begins at byte \(byteOffset), which isn't aligned to its elements")

@@ -3,7 +3,9 @@ import Testing
 
 @Suite struct DiagnosisTests {
   private struct Broken: DiagnosedError {
-    var diagnosis: Diagnosis { Diagnosis(.data, "the key is missing", at: "entry 3", expected: "a key", hint: "add it") }
+    var diagnosis: Diagnosis {
+      Diagnosis(.data, "the key is missing", at: "entry 3", expected: "a key", hint: "add it")
+    }
   }
 
   @Test func theDescriptionSaysWhatWhereExpectedAndHint() {

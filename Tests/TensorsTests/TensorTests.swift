@@ -57,7 +57,11 @@ import Testing
   @Test func everyHalfSurvivesTheWayThroughFloat() {
     for bits in UInt16.min ... .max {
       let value = Float(halfBits: bits)
-      if value.isNaN { #expect(value.halfBits & 0x7c00 == 0x7c00 && value.halfBits & 0x3ff != 0) } else { #expect(value.halfBits == bits) }
+      if value.isNaN {
+        #expect(value.halfBits & 0x7c00 == 0x7c00 && value.halfBits & 0x3ff != 0)
+      } else {
+        #expect(value.halfBits == bits)
+      }
     }
   }
 

@@ -141,7 +141,11 @@ package struct ONNXWriter {
       $0.type.tensorType.elemType = Int32(type.elementType.onnxType.rawValue)
       $0.type.tensorType.shape.dim = type.shape.map { dimension in
         .with {
-          if let constant = dimension.constant { $0.dimValue = Int64(constant) } else { $0.dimParam = dimension.description }
+          if let constant = dimension.constant {
+            $0.dimValue = Int64(constant)
+          } else {
+            $0.dimParam = dimension.description
+          }
         }
       }
     }

@@ -65,7 +65,8 @@ private func convolutionWeight(_ call: OperatorCall) throws -> [Int] {
   guard let shape = weight.constantShape, shape.count == input.rank, shape.count >= 3, shape.allSatisfy({ $0 > 0 }),
     weight.elementType == input.elementType
   else {
-    throw call.error("the weight is \(weight) for the input \(input)", expected: "a weight of the input's rank and type")
+    throw call.error(
+      "the weight is \(weight) for the input \(input)", expected: "a weight of the input's rank and type")
   }
   if let kernel = call.ints("kernel_shape"), kernel != Array(shape[2...]) {
     throw call.error("kernel_shape is \(kernel)", expected: "\(shape[2...])")
@@ -90,7 +91,8 @@ extension OperatorCall {
     }
     let reach = extent + Dimension(padding - window)
     guard let steps = reach.exactQuotient(by: Dimension(stride)) else {
-      throw error("the extent \(extent) can't be divided by the stride \(stride) for every value", expected: "a fixed extent")
+      throw error(
+        "the extent \(extent) can't be divided by the stride \(stride) for every value", expected: "a fixed extent")
     }
     return steps + 1
   }

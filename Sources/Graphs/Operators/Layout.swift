@@ -18,7 +18,8 @@ let layoutOperators = [
       expected[axis] = next.shape[axis]
       guard next.shape == expected else {
         throw call.error(
-          "the inputs \(first) and \(next) differ in more than axis \(axis)", expected: "equal extents on the other axes")
+          "the inputs \(first) and \(next) differ in more than axis \(axis)",
+          expected: "equal extents on the other axes")
       }
       result.shape[axis] = result.shape[axis] + next.shape[axis]
     }
@@ -29,10 +30,14 @@ let layoutOperators = [
     let requested = try call.constantInts(1)
     var shape: [Dimension] = []
     for (axis, extent) in requested.enumerated() {
-      guard extent >= -1, extent != 0 || axis < input.rank else { throw call.error("the shape \(requested) is impossible") }
+      guard extent >= -1, extent != 0 || axis < input.rank else {
+        throw call.error("the shape \(requested) is impossible")
+      }
       shape.append(extent == 0 ? input.shape[axis] : Dimension(extent == -1 ? 1 : extent))
     }
-    guard requested.filter({ $0 == -1 }).count <= 1 else { throw call.error("the shape \(requested) leaves two axes open") }
+    guard requested.filter({ $0 == -1 }).count <= 1 else {
+      throw call.error("the shape \(requested) leaves two axes open")
+    }
     let known = shape.reduce(Dimension(1), *)
     if let open = requested.firstIndex(of: -1) {
       guard let rest = input.count.exactQuotient(by: known) else {

@@ -62,7 +62,8 @@ extension Graph {
   }
 
   /// (x - mean) / √(variance + ε) · scale + bias with the statistics of each sample's channel.
-  package mutating func instanceNormalization(_ input: Value, scale: Value, bias: Value, epsilon: Float) throws -> Value {
+  package mutating func instanceNormalization(_ input: Value, scale: Value, bias: Value, epsilon: Float) throws -> Value
+  {
     try apply("InstanceNormalization", [input, scale, bias], ["epsilon": .float(epsilon)])[0]
   }
 

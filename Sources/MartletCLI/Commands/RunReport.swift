@@ -50,7 +50,8 @@ struct RunReport: Encodable {
     let statistics = try LabelStatistics(labels: result.result)
     labels = statistics.labels.map {
       Label(
-        value: $0, name: names[$0], voxels: statistics.voxelCounts[$0] ?? 0, millilitres: statistics.millilitres(of: $0))
+        value: $0, name: names[$0], voxels: statistics.voxelCounts[$0] ?? 0, millilitres: statistics.millilitres(of: $0)
+      )
     }
   }
 
@@ -59,7 +60,8 @@ struct RunReport: Encodable {
     let shown = labels.filter { $0.value != 0 }
     if !shown.isEmpty {
       let width = max(5, shown.map { title($0).count }.max() ?? 0)
-      lines.append("  " + "label".padded(width) + "ml".padded(12, toTheRight: true) + "voxels".padded(12, toTheRight: true))
+      lines.append(
+        "  " + "label".padded(width) + "ml".padded(12, toTheRight: true) + "voxels".padded(12, toTheRight: true))
       for label in shown {
         lines.append(
           "  " + title(label).padded(width) + label.millilitres.fixed(1).padded(12, toTheRight: true)
@@ -76,7 +78,8 @@ struct RunReport: Encodable {
       seconds[stage].map { "\(stage) \($0.fixed(2))" }
     }
     lines.append(
-      "  \(seconds.values.reduce(0, +).fixed(2)) s (\(stages.joined(separator: ", "))), peak memory \(peakMemory.byteText)")
+      "  \(seconds.values.reduce(0, +).fixed(2)) s (\(stages.joined(separator: ", "))), peak memory \(peakMemory.byteText)"
+    )
     if let picture { lines.append("  picture: \(picture)") }
     return lines.joined(separator: "\n")
   }

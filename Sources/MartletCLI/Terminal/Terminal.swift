@@ -48,7 +48,10 @@ extension Double {
 extension Int {
   /// A number of bytes, for people: `412 MB`.
   var byteText: String {
-    self < 1000 ? "\(self) B" : ByteSize.units.first { Double(self) < $0.limit }.map { "\((Double(self) / $0.size).short) \($0.name)" } ?? "\(self) B"
+    self < 1000
+      ? "\(self) B"
+      : ByteSize.units.first { Double(self) < $0.limit }.map { "\((Double(self) / $0.size).short) \($0.name)" }
+        ?? "\(self) B"
   }
 }
 

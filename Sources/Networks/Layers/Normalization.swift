@@ -77,7 +77,8 @@ package enum Normalization: Sendable, Hashable {
       }
     case .layer(let shape, let epsilon, let isAffine, let hasBias):
       let scale =
-        isAffine ? builder.weight("weight", Shape(shape)) : builder.graph.constant(ones(shape), name: builder.key("weight"))
+        isAffine
+        ? builder.weight("weight", Shape(shape)) : builder.graph.constant(ones(shape), name: builder.key("weight"))
       let bias = hasBias ? builder.weight("bias", Shape(shape)) : nil
       let axis = builder.type(of: input).rank - shape.count
       return try builder.emit {

@@ -26,7 +26,8 @@ package struct BundlePipeline: Sendable {
     let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
     engines = EngineCache(source: source, choice: choice)
     sessionCount = choice.options.parallelSessions
-    if let window = definition.inferer as? SlidingWindow, let shape = window.fixedShape(rank: source.spatialDimensions) {
+    if let window = definition.inferer as? SlidingWindow, let shape = window.fixedShape(rank: source.spatialDimensions)
+    {
       // What doesn't fit in the network or its weights is said before any scan is read.
       _ = try source.graph(spatialShape: shape)
       let engines = engines

@@ -38,7 +38,8 @@ package struct TransformRun {
     let before = prediction == nil ? compose : try config.component("preprocessing")
     let imageKey = before.firstLoadedKey ?? "image"
     var sample = Sample([imageKey: .path(scan)])
-    try Compose(before.withoutSaving).apply(&sample, stage: prediction == nil ? id : "preprocessing", progress: progress)
+    try Compose(before.withoutSaving).apply(
+      &sample, stage: prediction == nil ? id : "preprocessing", progress: progress)
     var key = imageKey
     if let prediction {
       key = "pred"
@@ -70,7 +71,8 @@ package enum TransformRunError: DiagnosedError, Equatable {
   package var diagnosis: Diagnosis {
     switch self {
     case .unknownExtension(let path):
-      Diagnosis(.usage, "the output's kind isn't known", at: path, expected: "a name that ends in .nii, .nii.gz or .npy")
+      Diagnosis(
+        .usage, "the output's kind isn't known", at: path, expected: "a name that ends in .nii, .nii.gz or .npy")
     }
   }
 }

@@ -53,7 +53,9 @@ package struct Inspection: Sendable, Encodable {
 
   /// gzip's mark, or the header sizes of NIfTI-1 and -2 in either byte order.
   private static func beginsLikeScan(_ start: [UInt8]) -> Bool {
-    [[0x1f, 0x8b], [0x5c, 1, 0, 0], [0, 0, 1, 0x5c], [0x1c, 2, 0, 0], [0, 0, 2, 0x1c]].contains { start.starts(with: $0) }
+    [[0x1f, 0x8b], [0x5c, 1, 0, 0], [0, 0, 1, 0x5c], [0x1c, 2, 0, 0], [0, 0, 2, 0x1c]].contains {
+      start.starts(with: $0)
+    }
   }
 
   private mutating func add(_ title: String, _ facts: [(String, String?)]) {

@@ -71,14 +71,16 @@ package enum ModelError: DiagnosedError, Equatable {
     switch self {
     case .notSupported(let kind, let path):
       Diagnosis(
-        .data, "this version can't import a \(kind)", at: path, expected: "a MONAI bundle, or a checkpoint with its config",
+        .data, "this version can't import a \(kind)", at: path,
+        expected: "a MONAI bundle, or a checkpoint with its config",
         hint: "give the bundle's folder, or the checkpoint with --config-file")
     case .needsConfig(let path):
       Diagnosis(
         .usage, "a checkpoint alone doesn't say which network it belongs to", at: path,
         hint: "add --config-file with the config that holds its network_def")
     case .missingEntry(let id, let config):
-      Diagnosis(.data, "the config has no entry '\(id)'", at: config, hint: "name the right entry, or add it with --set")
+      Diagnosis(
+        .data, "the config has no entry '\(id)'", at: config, hint: "name the right entry, or add it with --set")
     case .notAComponent(let id, let found):
       Diagnosis(.data, "'\(id)' is \(found)", at: id, expected: "an entry with a _target_")
     case .unknownShape(let network, let reason):

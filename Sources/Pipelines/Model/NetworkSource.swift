@@ -83,7 +83,8 @@ package struct NetworkSource: Sendable {
     let rank = network.spatialDimensions
     let spatial = Array(shape.suffix(rank))
     let leading = Array(shape.dropLast(rank))
-    guard shape.count >= rank, leading.count <= 2, shape.allSatisfy({ $0 > 0 }), leading.last ?? channels == channels else {
+    guard shape.count >= rank, leading.count <= 2, shape.allSatisfy({ $0 > 0 }), leading.last ?? channels == channels
+    else {
       throw ModelError.unknownShape(
         network: "\(type(of: network))",
         reason: "\(shape.map(String.init).joined(separator: ",")) is not [N, \(channels)] and \(rank) spatial extents")
