@@ -31,7 +31,7 @@ demo: build
 # Built in one go with the command line, so that neither build makes the other stale.
 test: system runtimes
 	swift build -c release --build-tests
-	SWIFT_BACKTRACE=enable=no swift test -c release --skip-build
+	SWIFT_BACKTRACE=enable=no swift test -c release --skip-build --disable-xctest
 
 bench: system
 	@Tools/fetch-runtimes.sh openvino

@@ -55,110 +55,60 @@ package struct ArgumentReader {
 
   // MARK: Typed readings. `optional…` gives nil for an absent argument and for `None`.
 
-  package mutating func optionalInt(_ name: String) throws -> Int? {
-    try present(name).map { value in
-      guard let int = value.asInt else { throw wrongKind(name, value, expected: "an integer") }
-      return int
-    }
-  }
+  package mutating func optionalInt(_ name: String) throws -> Int? { try optional(name, "an integer", \.asInt) }
+  package mutating func int(_ name: String) throws -> Int { try required(name, optionalInt(name)) }
+  package mutating func int(_ name: String, default fallback: Int) throws -> Int { try optionalInt(name) ?? fallback }
 
-  package mutating func int(_ name: String) throws -> Int {
-    guard let value = try optionalInt(name) else { throw missing(name) }
-    return value
-  }
-
-  package mutating func int(_ name: String, default fallback: Int) throws -> Int {
-    try optionalInt(name) ?? fallback
-  }
-
-  package mutating func optionalDouble(_ name: String) throws -> Double? {
-    try present(name).map { value in
-      guard let double = value.asDouble else { throw wrongKind(name, value, expected: "a number") }
-      return double
-    }
-  }
-
-  package mutating func double(_ name: String) throws -> Double {
-    guard let value = try optionalDouble(name) else { throw missing(name) }
-    return value
-  }
-
+  package mutating func optionalDouble(_ name: String) throws -> Double? { try optional(name, "a number", \.asDouble) }
+  package mutating func double(_ name: String) throws -> Double { try required(name, optionalDouble(name)) }
   package mutating func double(_ name: String, default fallback: Double) throws -> Double {
     try optionalDouble(name) ?? fallback
   }
 
-  package mutating func optionalBool(_ name: String) throws -> Bool? {
-    try present(name).map { value in
-      guard let bool = value.asBool else { throw wrongKind(name, value, expected: "true or false") }
-      return bool
-    }
-  }
-
-  package mutating func bool(_ name: String) throws -> Bool {
-    guard let value = try optionalBool(name) else { throw missing(name) }
-    return value
-  }
-
+  package mutating func optionalBool(_ name: String) throws -> Bool? { try optional(name, "true or false", \.asBool) }
+  package mutating func bool(_ name: String) throws -> Bool { try required(name, optionalBool(name)) }
   package mutating func bool(_ name: String, default fallback: Bool) throws -> Bool {
     try optionalBool(name) ?? fallback
   }
 
-  package mutating func optionalString(_ name: String) throws -> String? {
-    try present(name).map { value in
-      guard let string = value.asString else { throw wrongKind(name, value, expected: "a string") }
-      return string
-    }
-  }
-
-  package mutating func string(_ name: String) throws -> String {
-    guard let value = try optionalString(name) else { throw missing(name) }
-    return value
-  }
-
+  package mutating func optionalString(_ name: String) throws -> String? { try optional(name, "a string", \.asString) }
+  package mutating func string(_ name: String) throws -> String { try required(name, optionalString(name)) }
   package mutating func string(_ name: String, default fallback: String) throws -> String {
     try optionalString(name) ?? fallback
   }
 
   /// A list of integers; a single integer stands for a list of one.
   package mutating func optionalInts(_ name: String) throws -> [Int]? {
-    try present(name).map { value in
-      guard let ints = value.asInts else { throw wrongKind(name, value, expected: "a list of integers") }
-      return ints
-    }
+    try optional(name, "a list of integers", \.asInts)
   }
-
-  package mutating func ints(_ name: String) throws -> [Int] {
-    guard let value = try optionalInts(name) else { throw missing(name) }
-    return value
-  }
-
+  package mutating func ints(_ name: String) throws -> [Int] { try required(name, optionalInts(name)) }
   package mutating func ints(_ name: String, default fallback: [Int]) throws -> [Int] {
     try optionalInts(name) ?? fallback
   }
 
   /// A list of numbers; a single number stands for a list of one.
   package mutating func optionalDoubles(_ name: String) throws -> [Double]? {
-    try present(name).map { value in
-      guard let doubles = value.asDoubles else { throw wrongKind(name, value, expected: "a list of numbers") }
-      return doubles
-    }
+    try optional(name, "a list of numbers", \.asDoubles)
   }
-
-  package mutating func doubles(_ name: String) throws -> [Double] {
-    guard let value = try optionalDoubles(name) else { throw missing(name) }
-    return value
-  }
+  package mutating func doubles(_ name: String) throws -> [Double] { try required(name, optionalDoubles(name)) }
 
   /// A list of strings; a single string stands for a list of one.
   package mutating func optionalStrings(_ name: String) throws -> [String]? {
+    try optional(name, "a list of strings", \.asStrings)
+  }
+  package mutating func strings(_ name: String) throws -> [String] { try required(name, optionalStrings(name)) }
+
+  private mutating func optional<Value>(
+    _ name: String, _ expected: String, _ read: (PlainValue) -> Value?
+  ) throws -> Value? {
     try present(name).map { value in
-      guard let strings = value.asStrings else { throw wrongKind(name, value, expected: "a list of strings") }
-      return strings
+      guard let result = read(value) else { throw wrongKind(name, value, expected: expected) }
+      return result
     }
   }
 
-  package mutating func strings(_ name: String) throws -> [String] {
-    guard let value = try optionalStrings(name) else { throw missing(name) }
+  private func required<Value>(_ name: String, _ value: Value?) throws -> Value {
+    guard let value else { throw missing(name) }
     return value
   }
 

@@ -24,6 +24,8 @@ package struct BundlePipeline: Sendable {
     definition = try PipelineDefinition(
       config, outputFolder: outputFolder, windowBatch: choice.options.device.kind == .cpu ? 1 : nil)
     let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
+    var choice = choice
+    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer)
     engines = EngineCache(source: source, choice: choice)
     sessionCount = choice.options.parallelSessions
     if let window = definition.inferer as? SlidingWindow, let shape = window.fixedShape(rank: source.spatialDimensions)
@@ -34,6 +36,16 @@ package struct BundlePipeline: Sendable {
       // A failure comes back when the first scan asks for the same engine.
       DispatchQueue.global(qos: .userInitiated).async { _ = try? engines.engine(spatialShape: shape) }
     }
+  }
+
+  /// Two windows at a time on a CPU: while one is being added to the result the other is computed, and neither waits for
+  /// the other's threads.
+  private static func sessionCount(_ choice: EngineChoice, _ inferer: any Inferer) -> Int {
+    let options = choice.options
+    guard options.device.kind == .cpu, inferer is SlidingWindow, options.parallelSessions == 1 else {
+      return options.parallelSessions
+    }
+    return min(2, options.threads ?? EngineOptions.usableCores)
   }
 
   /// What the metadata calls the labels of the network's first output.
