@@ -25,6 +25,15 @@ extension EngineBackend {
   }
 }
 
+extension EngineBackend {
+  /// - Throws: ``EngineError/unavailable(backend:reason:remedy:)`` when the backend can't be used on this machine.
+  package func requireAvailable() throws {
+    if case .missing(let reason, let remedy) = availability() {
+      throw EngineError.unavailable(backend: title, reason: reason, remedy: remedy)
+    }
+  }
+}
+
 /// Whether a backend can be used here.
 package enum EngineAvailability: Sendable, Equatable {
   /// - Parameters:

@@ -5,6 +5,8 @@ package import Tensors
 package enum EngineError: DiagnosedError, Equatable {
   /// The library of a backend isn't in any of the places where it may be.
   case libraryMissing(backend: String, places: [String], remedy: String)
+  /// The backend can't be used on this machine, for a reason in its own words.
+  case unavailable(backend: String, reason: String, remedy: String)
   /// A file was found but isn't a library that can be used.
   case libraryUnusable(backend: String, path: String, reason: String, remedy: String)
   case libraryTooOld(backend: String, path: String, found: String, needed: String, remedy: String)
@@ -25,6 +27,8 @@ package enum EngineError: DiagnosedError, Equatable {
     switch self {
     case .libraryMissing(let backend, let places, let remedy):
       Diagnosis(.unavailable, "the \(backend) library isn't here", at: places, hint: remedy)
+    case .unavailable(let backend, let reason, let remedy):
+      Diagnosis(.unavailable, "\(backend) can't be used here: \(reason)", hint: remedy)
     case .libraryUnusable(let backend, let path, let reason, let remedy):
       Diagnosis(
         .unavailable, "this file can't be used as the \(backend) library: \(reason)", at: path,

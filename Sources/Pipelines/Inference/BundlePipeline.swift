@@ -2,6 +2,7 @@ package import Bundles
 package import Diagnostics
 import Dispatch
 import Engines
+import Files
 import Images
 import OrderedCollections
 import Tensors
@@ -18,6 +19,7 @@ package struct BundlePipeline: Sendable {
   /// first scan is being read; else when the first scan asks for it.
   /// - Throws: what is wrong with the config, the checkpoint or their match; `EngineError`, `DeviceError`.
   package init(_ bundle: Bundle, _ options: NetworkOptions, _ choice: EngineChoice, outputFolder: String) throws {
+    try choice.check()
     let config = try ModelConfig(.bundle(bundle), options)
     self.bundle = bundle
     // On a CPU a larger batch is hardly faster, and costs memory: 85 ms a window at either 1 or 4, 210 or 420 MB.
@@ -28,6 +30,7 @@ package struct BundlePipeline: Sendable {
     choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer)
     engines = EngineCache(source: source, choice: choice)
     sessionCount = choice.options.parallelSessions
+    try Folders.create(outputFolder)
     if let window = definition.inferer as? SlidingWindow, let shape = window.fixedShape(rank: source.spatialDimensions)
     {
       // What doesn't fit in the network or its weights is said before any scan is read.

@@ -31,8 +31,18 @@ package struct EngineChoice: Sendable {
   /// Compiles `graph` for the chosen device.
   /// - Throws: `EngineError`, `DeviceError`; a missing library names the command that fetches it.
   package func compile(_ graph: Graph) throws -> any CompiledEngine {
-    let backend = backends.first { runtime == .auto || $0.name == runtime.rawValue } ?? backends[0]
-    return try backend.compile(try EngineSource(graph), options)
+    try backend.compile(try EngineSource(graph), options)
+  }
+
+  /// Finds out early what would make every compilation fail.
+  /// - Throws: `DeviceError` for a device that the engine doesn't take; `EngineError` when its library is missing.
+  package func check() throws {
+    try backend.requireDevice(options.device)
+    try backend.requireAvailable()
+  }
+
+  private var backend: any EngineBackend {
+    backends.first { runtime == .auto || $0.name == runtime.rawValue } ?? backends[0]
   }
 }
 
