@@ -24,7 +24,8 @@ package struct OperatorDefinition: Sendable {
   /// Every operator, by name: the families' lists, concatenated.
   package static let table: [String: OperatorDefinition] = {
     let families = [
-      activationOperators, convolutionOperators, elementwiseOperators, layoutOperators, normalizationOperators,
+      activationOperators, convolutionOperators, elementwiseOperators, layoutOperators, matrixOperators,
+      normalizationOperators, paddingOperators, poolingOperators, reductionOperators, resizeOperators,
     ]
     return Dictionary(uniqueKeysWithValues: families.joined().map { ($0.name, $0) })
   }()
@@ -77,6 +78,16 @@ package struct OperatorCall: Sendable {
       throw error("input \(index) is \(tensor.elementType) \(tensor.shape)", expected: "a constant list of integers")
     }
     return tensor.converted(to: .int64).array(of: Int64.self).map(Int.init)
+  }
+
+  /// The numbers of a one-dimensional constant input of floating point.
+  func constantFloats(_ index: Int) throws -> [Float] {
+    guard index < constants.count, let tensor = constants[index], tensor.shape.rank <= 1,
+      tensor.elementType.isFloatingPoint
+    else {
+      throw error("input \(index) is not a constant list of numbers", expected: "a constant list of numbers")
+    }
+    return tensor.converted(to: .float32).array(of: Float.self)
   }
 
   func int(_ name: String, default fallback: Int) -> Int {

@@ -1,9 +1,28 @@
-// Arithmetic with NumPy's broadcasting. https://onnx.ai/onnx/repo-docs/Broadcasting.html
+// Arithmetic, element by element, with NumPy's broadcasting. https://onnx.ai/onnx/repo-docs/Broadcasting.html
 
 import OrderedCollections
-import Tensors
+package import Tensors
 
-let elementwiseOperators = ["Add", "Sub", "Mul", "Div", "Pow"].map { name in
+let elementwiseOperators = binaryOperators + unaryOperators + [
+  OperatorDefinition("Cast", since: 19, inputs: 1...1, attributes: ["to": .int]) { call in
+    let number = call.int("to", default: 0)
+    guard let target = ElementType.allCases.first(where: { $0.onnxType.rawValue == number }) else {
+      throw call.error("'to' is \(number)", expected: "the number of an element type")
+    }
+    return [TensorType(target, try call.input(0).shape)]
+  }
+]
+
+private let unaryOperators = [("Sqrt", 13), ("Exp", 13), ("Log", 13), ("Neg", 13), ("Abs", 13), ("Sin", 7), ("Cos", 7)].map {
+  name, version in
+  OperatorDefinition(name, since: version, inputs: 1...1) { call in
+    let input = try call.input(0)
+    if name != "Neg", name != "Abs" { try call.requireFloatingPoint(input) }
+    return [input]
+  }
+}
+
+private let binaryOperators = ["Add", "Sub", "Mul", "Div", "Pow"].map { name in
   OperatorDefinition(name, since: name == "Pow" ? 15 : 14, inputs: 2...2) { call in
     let left = try call.input(0)
     let right = try call.input(1)
@@ -32,4 +51,18 @@ extension Graph {
   package mutating func subtract(_ left: Value, _ right: Value) throws -> Value { try apply("Sub", [left, right])[0] }
   package mutating func multiply(_ left: Value, _ right: Value) throws -> Value { try apply("Mul", [left, right])[0] }
   package mutating func divide(_ left: Value, _ right: Value) throws -> Value { try apply("Div", [left, right])[0] }
+  package mutating func sqrt(_ input: Value) throws -> Value { try apply("Sqrt", [input])[0] }
+  package mutating func exp(_ input: Value) throws -> Value { try apply("Exp", [input])[0] }
+  package mutating func sin(_ input: Value) throws -> Value { try apply("Sin", [input])[0] }
+  package mutating func cos(_ input: Value) throws -> Value { try apply("Cos", [input])[0] }
+
+  /// The input times a number.
+  package mutating func scale(_ input: Value, by factor: Float) throws -> Value {
+    try multiply(input, constant([factor], shape: [], name: "factor"))
+  }
+
+  /// The elements as another type.
+  package mutating func cast(_ input: Value, to type: ElementType) throws -> Value {
+    try apply("Cast", [input], ["to": .int(type.onnxType.rawValue)])[0]
+  }
 }

@@ -78,6 +78,54 @@ let layoutOperators = [
     }
     return [TensorType(input.elementType, shape)]
   },
+  OperatorDefinition("Split", since: 18, inputs: 2...2, attributes: ["axis": .int]) { call in
+    let input = try call.input(0)
+    let axis = try call.axis(call.int("axis", default: 0), rank: input.rank)
+    let lengths = try call.constantInts(1)
+    guard !lengths.isEmpty, lengths.allSatisfy({ $0 >= 0 }),
+      lengths.reduce(Dimension(0), { $0 + Dimension($1) }) == input.shape[axis]
+    else {
+      throw call.error("axis \(axis) of \(input) is split into \(lengths)", expected: "lengths that add up")
+    }
+    return lengths.map { length in
+      var part = input
+      part.shape[axis] = Dimension(length)
+      return part
+    }
+  },
+  OperatorDefinition("Squeeze", since: 13, inputs: 2...2) { call in
+    let input = try call.input(0)
+    let axes = Set(try call.constantInts(1).map { try call.axis($0, rank: input.rank) })
+    guard axes.allSatisfy({ input.shape[$0] == 1 }) else {
+      throw call.error("the axes \(axes.sorted()) of \(input) are squeezed", expected: "axes of extent 1")
+    }
+    return [TensorType(input.elementType, input.shape.indices.filter { !axes.contains($0) }.map { input.shape[$0] })]
+  },
+  OperatorDefinition("Unsqueeze", since: 13, inputs: 2...2) { call in
+    let input = try call.input(0)
+    let requested = try call.constantInts(1)
+    let rank = input.rank + requested.count
+    let axes = Set(try requested.map { try call.axis($0, rank: rank) })
+    guard axes.count == requested.count else { throw call.error("the axes \(requested) repeat") }
+    var rest = input.shape[...]
+    return [TensorType(input.elementType, (0..<rank).map { axes.contains($0) ? 1 : rest.removeFirst() })]
+  },
+  OperatorDefinition("Flatten", since: 13, inputs: 1...1, attributes: ["axis": .int]) { call in
+    let input = try call.input(0)
+    let axis = call.int("axis", default: 1)
+    guard (0...input.rank).contains(axis) else { throw call.error("axis \(axis)", expected: "0 to \(input.rank)") }
+    let parts = [input.shape[..<axis], input.shape[axis...]].map { $0.reduce(Dimension(1), *) }
+    return [TensorType(input.elementType, parts)]
+  },
+  OperatorDefinition("Gather", since: 13, inputs: 2...2, attributes: ["axis": .int]) { call in
+    let input = try call.input(0)
+    let indices = try call.input(1)
+    let axis = try call.axis(call.int("axis", default: 0), rank: input.rank)
+    guard indices.elementType == .int64 || indices.elementType == .int32 else {
+      throw call.error("the indices are \(indices)", expected: "int32 or int64")
+    }
+    return [TensorType(input.elementType, input.shape[..<axis] + indices.shape + input.shape[(axis + 1)...])]
+  },
 ]
 
 extension Graph {
@@ -107,5 +155,37 @@ extension Graph {
       constant([Int64($0.1)], name: $0.0)
     }
     return try apply("Slice", [input] + operands)[0]
+  }
+
+  /// One axis cut into parts of the given lengths.
+  package mutating func split(_ input: Value, axis: Int, _ lengths: [Int]) throws -> [Value] {
+    let operand = constant(lengths.map(Int64.init), name: "split")
+    return try apply("Split", [input, operand], ["axis": .int(axis)])
+  }
+
+  /// Every `step`-th element of one axis, from `start` on.
+  package mutating func slice(_ input: Value, axis: Int, from start: Int, step: Int) throws -> Value {
+    let operands = [("starts", start), ("ends", Int(Int32.max)), ("axes", axis), ("steps", step)].map {
+      constant([Int64($0.1)], name: $0.0)
+    }
+    return try apply("Slice", [input] + operands)[0]
+  }
+
+  /// Drops axes of extent 1.
+  package mutating func squeeze(_ input: Value, axes: [Int]) throws -> Value {
+    try apply("Squeeze", [input, constant(axes.map(Int64.init), name: "axes")])[0]
+  }
+
+  /// Adds axes of extent 1, counted in the result.
+  package mutating func unsqueeze(_ input: Value, axes: [Int]) throws -> Value {
+    try apply("Unsqueeze", [input, constant(axes.map(Int64.init), name: "axes")])[0]
+  }
+
+  /// `[N, …]` to `[N, the product of the rest]`.
+  package mutating func flatten(_ input: Value) throws -> Value { try apply("Flatten", [input], ["axis": .int(1)])[0] }
+
+  /// The entries of `axis` that `indices` names; the indices' shape takes the axis' place.
+  package mutating func gather(_ input: Value, _ indices: Value, axis: Int) throws -> Value {
+    try apply("Gather", [input, indices], ["axis": .int(axis)])[0]
   }
 }

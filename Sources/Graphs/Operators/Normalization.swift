@@ -83,6 +83,9 @@ extension Graph {
     _ input: Value, groups: Int, scale: Value?, bias: Value?, epsilon: Float
   ) throws -> Value {
     let type = type(of: input)
+    if let scale, let bias, type.shape[1] == Dimension(groups) {
+      return try instanceNormalization(input, scale: scale, bias: bias, epsilon: epsilon)
+    }
     let ones = constant(Array(repeating: Float(1), count: groups), name: "ones")
     let zeros = constant(Array(repeating: Float(0), count: groups), name: "zeros")
     let grouped = try reshape(input, [0, groups, -1])

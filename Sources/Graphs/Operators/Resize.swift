@@ -1,0 +1,84 @@
+// Interpolation. https://onnx.ai/onnx/operators/onnx__Resize.html (opset 19)
+
+import OrderedCollections
+import Tensors
+
+let resizeOperators = [
+  OperatorDefinition(
+    "Resize", since: 19, inputs: 3...4,
+    attributes: [
+      "mode": .string, "coordinate_transformation_mode": .string, "nearest_mode": .string, "cubic_coeff_a": .float,
+    ]
+  ) { call in
+    let input = try call.input(0)
+    try call.requireFloatingPoint(input)
+    if call.inputs.count > 3, call.inputs[3] != nil {
+      let sizes = try call.constantInts(3)
+      guard sizes.count == input.rank, sizes.allSatisfy({ $0 >= 1 }) else {
+        throw call.error("the sizes are \(sizes)", expected: "\(input.rank) positive numbers")
+      }
+      return [TensorType(input.elementType, sizes.map { Dimension($0) })]
+    }
+    let scales = try call.constantFloats(2)
+    guard scales.count == input.rank, scales.allSatisfy({ $0 > 0 && $0 <= 4096 }) else {
+      throw call.error("the scales are \(scales)", expected: "\(input.rank) positive numbers")
+    }
+    return [
+      TensorType(
+        input.elementType,
+        try zip(input.shape, scales).map { extent, scale in
+          if scale == 1 { return extent }
+          guard let number = extent.constant, number < 1 << 24 else {
+            throw call.error("the extent \(extent) is scaled by \(scale)", expected: "a fixed extent")
+          }
+          return Dimension(Int((Float(number) * scale).rounded(.down)))
+        })
+    ]
+  }
+]
+
+/// How a resized element is computed from its neighbours.
+package enum ResizeMode: String, Sendable, Hashable { case nearest, linear, cubic }
+
+/// Where a resized element lies among the input's.
+package enum ResizeCoordinates: String, Sendable, Hashable {
+  /// The first and last elements of both coincide.
+  case alignCorners = "align_corners"
+  /// The outer edges of both coincide: (x + ½) / scale - ½.
+  case halfPixel = "half_pixel"
+  /// The beginnings of both coincide: x / scale.
+  case asymmetric
+}
+
+extension Graph {
+  /// `[N, C, spatial…]` with each spatial extent multiplied by its scale and rounded down.
+  ///
+  /// PyTorch's `interpolate` is: `nearest` with ``ResizeCoordinates/asymmetric``; `linear` and `cubic` with
+  /// ``ResizeCoordinates/alignCorners`` or ``ResizeCoordinates/halfPixel``.
+  package mutating func resize(
+    _ input: Value, scales: [Float], mode: ResizeMode, coordinates: ResizeCoordinates
+  ) throws -> Value {
+    let operand = constant([1, 1] + scales, name: "scales")
+    var attributes: OrderedDictionary<String, Attribute> = [
+      "mode": .string(mode.rawValue), "coordinate_transformation_mode": .string(coordinates.rawValue),
+    ]
+    if mode == .nearest { attributes["nearest_mode"] = .string("floor") }
+    if mode == .cubic { attributes["cubic_coeff_a"] = .float(-0.75) }
+    return try apply("Resize", [input, nil, operand], attributes)[0]
+  }
+
+  /// `[N, C, spatial…]` with the spatial extents `sizes`; the input's must be fixed. Written as scales, so that the
+  /// batch stays free.
+  package mutating func resize(
+    _ input: Value, to sizes: [Int], mode: ResizeMode, coordinates: ResizeCoordinates
+  ) throws -> Value {
+    let scales = zip(type(of: input).spatial, sizes).map { extent, size -> Float in
+      let extent = Float(extent.constant ?? 1)
+      var scale = Float(size) / extent
+      // Rounding down must give the size in single precision too.
+      while (extent * scale).rounded(.down) < Float(size) { scale = scale.nextUp }
+      return scale
+    }
+    return try resize(input, scales: scales, mode: mode, coordinates: coordinates)
+  }
+}
