@@ -7,6 +7,14 @@ extension ArgumentReader {
     return try spatial(name, value, dimensions)
   }
 
+  /// The same without a default.
+  mutating func spatial(_ name: String, dimensions: Int) throws -> [Int] {
+    guard let value = present(name) else {
+      throw ArgumentError.missing(component: component.className, path: component.path, name: name)
+    }
+    return try spatial(name, value, dimensions)
+  }
+
   /// A list with one entry per level, each a number or one number per spatial axis.
   mutating func spatialList(_ name: String, dimensions: Int) throws -> [[Int]] {
     guard let value = present(name) else {

@@ -14,26 +14,65 @@ package protocol Network: Sendable {
   /// - Throws: `ArgumentError`, ``NetworkError/invalidDefinition(network:path:reason:expected:)``.
   init(_ component: Component) throws
 
-  /// The number of spatial axes, and the channels of each input.
+  /// The number of spatial axes; 0 for a network that takes no image.
   var spatialDimensions: Int { get }
+  /// The channels of each image that it takes.
   var inputChannels: [Int] { get }
 
-  /// The forward pass in evaluation mode; gives the outputs in PyTorch's order.
+  /// The spatial shape that the definition itself fixes (`img_size` of a ViT); nil where any will do.
+  var fixedSpatialShape: [Int]? { get }
+  /// All inputs in PyTorch's order, for images of `spatialShape`.
+  func inputTypes(spatialShape: [Int]) -> [TensorType]
+  /// The names of dictionary outputs, in the order of ``build(_:_:)``; empty for `output_0` ….
+  var outputNames: [String] { get }
+
+  /// The forward pass in evaluation mode; gives the outputs in PyTorch's order, lists and tuples flattened.
   func build(_ builder: inout NetworkBuilder, _ inputs: [Value]) throws -> [Value]
 }
 
 extension Network {
   static var name: String { names[0] }
 
+  package var fixedSpatialShape: [Int]? { nil }
+  package var outputNames: [String] { [] }
+
+  package func inputTypes(spatialShape: [Int]) -> [TensorType] {
+    inputChannels.map {
+      TensorType(.float32, [Dimension("batch"), Dimension($0)] + spatialShape.map { Dimension($0) })
+    }
+  }
+
   static func invalid(_ component: Component, _ reason: String, expected: String? = nil) -> NetworkError {
-    .invalidDefinition(network: name, path: component.path, reason: reason, expected: expected)
+    .invalidDefinition(network: component.className, path: component.path, reason: reason, expected: expected)
+  }
+
+  /// - Throws: ``NetworkError`` when `condition` doesn't hold.
+  static func require(
+    _ condition: Bool, _ component: Component, _ reason: @autoclosure () -> String, expected: String? = nil
+  ) throws {
+    guard condition else { throw invalid(component, reason(), expected: expected) }
+  }
+
+  /// Checks that `spatial_dims` is one of those that the network has, and that all `channels` can be numbers of
+  /// channels.
+  static func require(
+    _ component: Component, spatialDimensions: Int, in allowed: ClosedRange<Int> = 1...3, channels: [Int]
+  ) throws {
+    try require(
+      allowed.contains(spatialDimensions), component, "spatial_dims is \(spatialDimensions)",
+      expected: "\(allowed.lowerBound) to \(allowed.upperBound)")
+    try require(
+      !channels.isEmpty && channels.allSatisfy { (1...1 << 20).contains($0) }, component,
+      "the numbers of channels are \(channels)", expected: "positive numbers")
   }
 }
 
 /// The networks that Martlet knows, and the way from a definition and weights to a graph.
 package enum Networks {
   /// Adding a network: its file, and its type here.
-  package static let all: [any Network.Type] = [UNet.self]
+  package static let all: [any Network.Type] = [
+    UNet.self,
+  ]
 
   /// The network that `component` defines.
   /// - Throws: ``NetworkError``, `ArgumentError`.
@@ -45,31 +84,55 @@ package enum Networks {
     return try type.init(component)
   }
 
-  /// The graph of the network with its weights. The batch is symbolic (`batch`); `spatialShape` is fixed.
-  /// Inputs are named `input_0` …, outputs `output_0` …
+  /// The graph of the network with its weights. The batch is symbolic (`batch`); `spatialShape` is fixed; it may be
+  /// left empty where the definition itself fixes it, and plays no part for a network that takes no image.
+  /// Inputs are named `input_0` …, outputs by their keys where the network gives a dictionary, else `output_0` …
+  /// - Parameter isStrict: As PyTorch's `load_state_dict(strict=)`: whether keys that the network doesn't have are
+  ///   refused. Missing and mis-shaped ones always are, for there would be no values to compute with.
   /// - Throws: ``NetworkError/weightsDoNotFit(network:checkpoint:problems:)`` with every key that is missing,
   ///   unexpected or of another shape; `GraphError` when the shapes don't work out.
-  package static func graph(_ component: Component, weights: StateDict, spatialShape: [Int]) throws -> Graph {
+  package static func graph(
+    _ component: Component, weights: StateDict, spatialShape: [Int], isStrict: Bool = true
+  ) throws -> Graph {
     let network = try network(component)
     let name = component.className
-    guard spatialShape.count == network.spatialDimensions else {
-      throw NetworkError.invalidDefinition(
-        network: name, path: component.path, reason: "an input of \(spatialShape.count) spatial axes",
-        expected: "\(network.spatialDimensions), as spatial_dims says")
-    }
+    let shape = try checkedShape(spatialShape, of: network, component)
     var builder = NetworkBuilder(name: name, weights: WeightBinder(weights))
-    let inputs = try network.inputChannels.enumerated().map { index, channels in
-      try builder.graph.input(
-        "input_\(index)",
-        TensorType(.float32, [Dimension("batch"), Dimension(channels)] + spatialShape.map { Dimension($0) }))
+    let inputs = try network.inputTypes(spatialShape: shape).enumerated().map { index, type in
+      try builder.graph.input("input_\(index)", type)
     }
     let outputs = try network.build(&builder, inputs)
-    let problems = builder.weightProblems()
+    var problems = builder.weightProblems()
+    if !isStrict { problems.unexpected = [] }
     guard problems.isEmpty else {
       throw NetworkError.weightsDoNotFit(network: name, checkpoint: weights.source, problems: problems)
     }
-    for (index, output) in outputs.enumerated() { try builder.graph.output(output, name: "output_\(index)") }
+    for (index, output) in outputs.enumerated() {
+      let outputName = index < network.outputNames.count ? network.outputNames[index] : "output_\(index)"
+      try builder.graph.output(output, name: outputName)
+    }
     try builder.graph.verify()
     return builder.graph
+  }
+
+  private static func checkedShape(_ shape: [Int], of network: any Network, _ component: Component) throws -> [Int] {
+    func refuse(_ reason: String, _ expected: String) -> NetworkError {
+      .invalidDefinition(network: component.className, path: component.path, reason: reason, expected: expected)
+    }
+    if network.spatialDimensions == 0 { return [] }
+    if let fixed = network.fixedSpatialShape {
+      guard shape.isEmpty || shape == fixed else {
+        throw refuse("an input of the spatial shape \(shape)", "\(fixed), which the definition fixes")
+      }
+      return fixed
+    }
+    guard shape.count == network.spatialDimensions else {
+      throw refuse(
+        "an input of \(shape.count) spatial axes", "\(network.spatialDimensions), as the definition says")
+    }
+    guard shape.allSatisfy({ (1...1 << 16).contains($0) }) else {
+      throw refuse("an input of the spatial shape \(shape)", "positive extents")
+    }
+    return shape
   }
 }

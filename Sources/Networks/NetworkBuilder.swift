@@ -41,7 +41,12 @@ package struct NetworkBuilder {
   /// Whether the checkpoint has `name` in the current module.
   package func hasWeight(_ name: String) -> Bool { weights.contains(key(name)) }
 
+  /// Accepts a weight of the current module that has no effect in evaluation.
   package mutating func ignoreWeight(_ name: String) { weights.ignore(key(name)) }
+
+  /// Accepts all weights of the submodule `name`, which PyTorch registers there a second time or which evaluation
+  /// doesn't use.
+  package mutating func ignoreModule(_ name: String) { weights.ignore(prefix: key(name) + ".") }
 
   /// Adds nodes named after the current module.
   package mutating func emit<Result>(_ body: (inout Graph) throws -> Result) rethrows -> Result {

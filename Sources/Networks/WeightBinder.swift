@@ -32,6 +32,11 @@ package struct WeightBinder {
   /// Accepts `key` where it is present but has no effect in evaluation.
   package mutating func ignore(_ key: String) { used.insert(key) }
 
+  /// Accepts every key that begins with `prefix`: a module that PyTorch registers a second time under another name.
+  package mutating func ignore(prefix: String) {
+    for name in weights.names where name.hasPrefix(prefix) { used.insert(name) }
+  }
+
   /// What was missing, mis-shaped, or never asked for.
   package func finish() -> WeightProblems {
     var result = problems

@@ -21,16 +21,32 @@ struct Convolution: Sendable, Hashable {
   var adn: ADN?
 
   init(
-    outputChannels: Int, strides: [Int], kernelSize: [Int], dilation: [Int]? = nil, hasBias: Bool = true,
-    isTransposed: Bool = false, adn: ADN? = nil
+    outputChannels: Int, strides: [Int], kernelSize: [Int], dilation: [Int]? = nil, groups: Int = 1,
+    hasBias: Bool = true, isTransposed: Bool = false, padding: [Int]? = nil, outputPadding: [Int]? = nil,
+    adn: ADN? = nil
   ) {
     self.outputChannels = outputChannels
     self.strides = strides
     self.kernelSize = kernelSize
     self.dilation = dilation ?? kernelSize.map { _ in 1 }
+    self.groups = groups
     self.hasBias = hasBias
     self.isTransposed = isTransposed
+    self.padding = padding
+    self.outputPadding = outputPadding
     self.adn = adn
+  }
+
+  /// MONAI's `get_conv_layer` of the DynUNet blocks: padding (kernel - stride + 1) / 2, and for a transposed
+  /// convolution the output padding that makes it multiply the extents by the stride.
+  static func padded(
+    outputChannels: Int, strides: [Int], kernelSize: [Int], hasBias: Bool = false, isTransposed: Bool = false
+  ) -> Convolution {
+    let padding = zip(kernelSize, strides).map { max(($0 - $1 + 1) / 2, 0) }
+    let rest = zip(padding, zip(strides, kernelSize)).map { 2 * $0 + $1.0 - $1.1 }
+    return Convolution(
+      outputChannels: outputChannels, strides: strides, kernelSize: kernelSize, hasBias: hasBias,
+      isTransposed: isTransposed, padding: padding, outputPadding: rest)
   }
 
   /// (kernel - 1) / 2 · dilation per axis; nil where that is no whole number, which MONAI refuses.

@@ -12,6 +12,9 @@ struct ResidualUnit: Sendable, Hashable {
   var subunits: Int
   var hasBias: Bool
   var isLastConvolutionOnly = false
+  var dilation: [Int]?
+  /// nil for MONAI's same padding.
+  var padding: [Int]?
   var adn: ADN
 
   func build(_ builder: inout NetworkBuilder, _ input: Value) throws -> Value {
@@ -23,7 +26,7 @@ struct ResidualUnit: Sendable, Hashable {
         let isBare = isLastConvolutionOnly && index == count - 1
         let unit = Convolution(
           outputChannels: outputChannels, strides: index == 0 ? strides : ones, kernelSize: kernelSize,
-          hasBias: hasBias, adn: isBare ? nil : adn)
+          dilation: dilation, hasBias: hasBias, padding: padding, adn: isBare ? nil : adn)
         features = try builder.module("unit\(index)") { try unit.build(&$0, features) }
       }
       return features
@@ -39,7 +42,9 @@ struct ResidualUnit: Sendable, Hashable {
     let isStrided = strides.contains { $0 != 1 }
     guard isStrided || channels != outputChannels else { return input }
     let kernel = isStrided ? kernelSize : kernelSize.map { _ in 1 }
-    let padding = isStrided ? kernelSize.map { ($0 - 1) / 2 } : kernelSize.map { _ in 0 }
+    let reach = dilation ?? kernelSize.map { _ in 1 }
+    let samePadding = zip(kernelSize, reach).map { ($0 - 1) / 2 * $1 }
+    let padding = isStrided ? padding ?? samePadding : kernelSize.map { _ in 0 }
     return try builder.module("residual") { builder in
       let weight = builder.weight("weight", Shape([outputChannels, channels] + kernel))
       let bias = hasBias ? builder.weight("bias", [outputChannels]) : nil

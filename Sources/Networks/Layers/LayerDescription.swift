@@ -36,4 +36,27 @@ extension ArgumentReader {
     default: throw wrongKind(name, value, expected: "a layer name, or [name, {arguments}]")
     }
   }
+
+  /// An activation described as a layer; nil for none.
+  mutating func activation(_ name: String, default fallback: LayerDescription?) throws -> Activation? {
+    try layer(name, default: fallback).map { try Activation($0) }
+  }
+
+  /// A normalisation described as a layer; nil for none.
+  mutating func normalization(_ name: String, default fallback: LayerDescription?) throws -> Normalization? {
+    try layer(name, default: fallback).map { try Normalization($0) }
+  }
+}
+
+extension LayerDescription {
+  /// `("instance", {"affine": True})`.
+  static let affineInstance = LayerDescription("instance", ["affine": .bool(true)])
+  static let batch = LayerDescription("batch")
+  static func batch(epsilon: Double) -> LayerDescription { LayerDescription("batch", ["eps": .double(epsilon)]) }
+  static func group(_ groups: Int) -> LayerDescription { LayerDescription("group", ["num_groups": .int(groups)]) }
+  static let relu = LayerDescription("relu")
+  /// `("leakyrelu", {"negative_slope": slope})`.
+  static func leakyReLU(_ slope: Double) -> LayerDescription {
+    LayerDescription("leakyrelu", ["negative_slope": .double(slope)])
+  }
 }
