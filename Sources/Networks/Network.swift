@@ -71,7 +71,8 @@ extension Network {
 package enum Networks {
   /// Adding a network: its file, and its type here.
   package static let all: [any Network.Type] = [
-    UNet.self,
+    UNet.self, SegResNet.self, SegResNetVAE.self, SegResNetDS.self, DynUNet.self, BasicUNet.self,
+    BasicUNetPlusPlus.self, AttentionUnet.self, VNet.self, HighResNet.self,
   ]
 
   /// The network that `component` defines.
