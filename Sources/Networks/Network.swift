@@ -72,7 +72,8 @@ package enum Networks {
   /// Adding a network: its file, and its type here.
   package static let all: [any Network.Type] = [
     UNet.self, SegResNet.self, SegResNetVAE.self, SegResNetDS.self, DynUNet.self, BasicUNet.self,
-    BasicUNetPlusPlus.self, AttentionUnet.self, VNet.self, HighResNet.self,
+    BasicUNetPlusPlus.self, AttentionUnet.self, VNet.self, DenseNet.self, ResNet.self, SENet.self, HighResNet.self,
+    EfficientNet.self, FlexibleUNet.self,
   ]
 
   /// The network that `component` defines.
