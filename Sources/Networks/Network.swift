@@ -73,7 +73,8 @@ package enum Networks {
   package static let all: [any Network.Type] = [
     UNet.self, SegResNet.self, SegResNetVAE.self, SegResNetDS.self, DynUNet.self, BasicUNet.self,
     BasicUNetPlusPlus.self, AttentionUnet.self, VNet.self, DenseNet.self, ResNet.self, SENet.self, HighResNet.self,
-    EfficientNet.self, FlexibleUNet.self,
+    EfficientNet.self, FlexibleUNet.self, AutoEncoder.self, VarAutoEncoder.self, Generator.self, Regressor.self,
+    FullyConnectedNet.self, PatchDiscriminator.self,
   ]
 
   /// The network that `component` defines.
