@@ -74,7 +74,7 @@ package enum Networks {
     UNet.self, SegResNet.self, SegResNetVAE.self, SegResNetDS.self, DynUNet.self, BasicUNet.self,
     BasicUNetPlusPlus.self, AttentionUnet.self, VNet.self, DenseNet.self, ResNet.self, SENet.self, HighResNet.self,
     EfficientNet.self, FlexibleUNet.self, AutoEncoder.self, VarAutoEncoder.self, Generator.self, Regressor.self,
-    RegUNet.self, FullyConnectedNet.self, PatchDiscriminator.self, MedNeXt.self,
+    RegUNet.self, FullyConnectedNet.self, PatchDiscriminator.self, MedNeXt.self, UNETR.self, ViT.self, ViTAutoEnc.self,
   ]
 
   /// The network that `component` defines.
