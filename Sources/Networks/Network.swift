@@ -75,7 +75,8 @@ package enum Networks {
     BasicUNetPlusPlus.self, AttentionUnet.self, VNet.self, DenseNet.self, ResNet.self, SENet.self, HighResNet.self,
     EfficientNet.self, FlexibleUNet.self, AutoEncoder.self, VarAutoEncoder.self, Generator.self, Regressor.self,
     RegUNet.self, FullyConnectedNet.self, PatchDiscriminator.self, MedNeXt.self, UNETR.self, ViT.self, ViTAutoEnc.self,
-    SwinUNETR.self, AutoencoderKL.self, DiffusionModelUNet.self,
+    SwinUNETR.self, AutoencoderKL.self, DiffusionModelUNet.self, HoVerNet.self, DiNTS.self, TorchVisionFCModel.self,
+    RetinaNet.self,
   ]
 
   /// The network that `component` defines.
