@@ -75,6 +75,7 @@ package struct Graph: Sendable {
     guard !usedNames.contains(name) else {
       throw GraphError.invalidGraph(graph: self.name, reasons: ["two values are named \(name)"])
     }
+    try checkSize(type, node: name, operator: "input")
     let value = addEntry(name, type, nil)
     inputs.append(value)
     return value
@@ -121,11 +122,21 @@ package struct Graph: Sendable {
       node: name, operator: operatorName, inputs: inputs.map { $0.map(type(of:)) },
       constants: inputs.map { $0.flatMap(constant) }, attributes: attributes)
     let types = try definition.outputTypes(call)
+    for type in types { try checkSize(type, node: name, operator: operatorName) }
     let outputs = types.indices.map { index in
       addEntry(uniqueName(types.count == 1 ? name : "\(name):\(index)"), types[index], nil)
     }
     nodes.append(Node(name: name, operator: operatorName, inputs: inputs, outputs: outputs, attributes: attributes))
     return outputs
+  }
+
+  /// Tensors of a size that no machine holds are refused here, so that the arithmetic on extents can't overflow.
+  private func checkSize(_ type: TensorType, node: String, operator operatorName: String) throws {
+    let count = type.shape.reduce(1.0) { $0 * Double(max($1.constant ?? 1, 1)) }
+    guard count <= 0x1p48 else {
+      throw GraphError.invalidNode(
+        node: node, operator: operatorName, reason: "the tensor \(type) is too large", expected: "at most 2⁴⁸ elements")
+    }
   }
 
   private mutating func addEntry(_ name: String, _ type: TensorType, _ constant: Tensor?) -> Value {

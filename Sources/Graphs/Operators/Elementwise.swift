@@ -3,24 +3,26 @@
 import OrderedCollections
 package import Tensors
 
-let elementwiseOperators = binaryOperators + unaryOperators + [
-  OperatorDefinition("Cast", since: 19, inputs: 1...1, attributes: ["to": .int]) { call in
-    let number = call.int("to", default: 0)
-    guard let target = ElementType.allCases.first(where: { $0.onnxType.rawValue == number }) else {
-      throw call.error("'to' is \(number)", expected: "the number of an element type")
+let elementwiseOperators =
+  binaryOperators + unaryOperators + [
+    OperatorDefinition("Cast", since: 19, inputs: 1...1, attributes: ["to": .int]) { call in
+      let number = call.int("to", default: 0)
+      guard let target = ElementType.allCases.first(where: { $0.onnxType.rawValue == number }) else {
+        throw call.error("'to' is \(number)", expected: "the number of an element type")
+      }
+      return [TensorType(target, try call.input(0).shape)]
     }
-    return [TensorType(target, try call.input(0).shape)]
-  }
-]
+  ]
 
-private let unaryOperators = [("Sqrt", 13), ("Exp", 13), ("Log", 13), ("Neg", 13), ("Abs", 13), ("Sin", 7), ("Cos", 7)].map {
-  name, version in
-  OperatorDefinition(name, since: version, inputs: 1...1) { call in
-    let input = try call.input(0)
-    if name != "Neg", name != "Abs" { try call.requireFloatingPoint(input) }
-    return [input]
+private let unaryOperators = [("Sqrt", 13), ("Exp", 13), ("Log", 13), ("Neg", 13), ("Abs", 13), ("Sin", 7), ("Cos", 7)]
+  .map {
+    name, version in
+    OperatorDefinition(name, since: version, inputs: 1...1) { call in
+      let input = try call.input(0)
+      if name != "Neg", name != "Abs" { try call.requireFloatingPoint(input) }
+      return [input]
+    }
   }
-}
 
 private let binaryOperators = ["Add", "Sub", "Mul", "Div", "Pow"].map { name in
   OperatorDefinition(name, since: name == "Pow" ? 15 : 14, inputs: 2...2) { call in

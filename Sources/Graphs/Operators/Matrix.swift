@@ -24,7 +24,8 @@ let matrixOperators = [
     guard left.elementType == right.elementType, left.rank == 2, right.rank == 2 else {
       throw call.error("the inputs are \(left) and \(right)", expected: "two matrices")
     }
-    let (rows, inner) = call.int("transA", default: 0) == 0 ? (left.shape[0], left.shape[1]) : (left.shape[1], left.shape[0])
+    let (rows, inner) =
+      call.int("transA", default: 0) == 0 ? (left.shape[0], left.shape[1]) : (left.shape[1], left.shape[0])
     let (depth, columns) =
       call.int("transB", default: 0) == 0 ? (right.shape[0], right.shape[1]) : (right.shape[1], right.shape[0])
     guard inner == depth else { throw call.error("\(left) can't be multiplied by \(right)") }

@@ -62,8 +62,9 @@ extension Graph {
   }
 
   /// (x - mean) / √(variance + ε) · scale + bias with the statistics of each sample's channel.
-  package mutating func instanceNormalization(_ input: Value, scale: Value, bias: Value, epsilon: Float) throws -> Value
-  {
+  package mutating func instanceNormalization(
+    _ input: Value, scale: Value, bias: Value, epsilon: Float
+  ) throws -> Value {
     try apply("InstanceNormalization", [input, scale, bias], ["epsilon": .float(epsilon)])[0]
   }
 
@@ -83,6 +84,11 @@ extension Graph {
     _ input: Value, groups: Int, scale: Value?, bias: Value?, epsilon: Float
   ) throws -> Value {
     let type = type(of: input)
+    guard groups >= 1, type.rank >= 3, let channels = type.shape[1].constant, channels % groups == 0 else {
+      throw GraphError.invalidNode(
+        node: "GroupNormalization", operator: "Reshape", reason: "\(groups) groups of the channels of \(type)",
+        expected: "a divisor of the number of channels")
+    }
     if let scale, let bias, type.shape[1] == Dimension(groups) {
       return try instanceNormalization(input, scale: scale, bias: bias, epsilon: epsilon)
     }

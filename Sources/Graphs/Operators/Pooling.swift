@@ -22,7 +22,8 @@ private let poolingAttributes: [String: Attribute.Kind] = [
   try call.requireFloatingPoint(input)
   let rank = input.rank - 2
   guard rank >= 1, let kernel = call.ints("kernel_shape"), kernel.count == rank, kernel.allSatisfy({ $0 >= 1 }) else {
-    throw call.error("kernel_shape is missing or doesn't fit the input \(input)", expected: "one number per spatial axis")
+    throw call.error(
+      "kernel_shape is missing or doesn't fit the input \(input)", expected: "one number per spatial axis")
   }
   guard call.int("ceil_mode", default: 0) == 0 else {
     throw call.error("ceil_mode is on", expected: "padding at the end instead, which all engines agree on")
