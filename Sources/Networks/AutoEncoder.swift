@@ -125,6 +125,7 @@ private struct AutoEncoderLayers: Sendable {
       "\(channels.count) channels and \(strides.count) strides", expected: "as many of both")
     try AutoEncoder.require(
       component, spatialDimensions: spatialDimensions, channels: [outputChannels] + channels + intermediateChannels)
+    try AutoEncoder.require(component, "the numbers of units", counts: [residualUnits, intermediateUnits])
     try AutoEncoder.require(
       intermediateDilations.allSatisfy { (1...4096).contains($0) }, component,
       "inter_dilations is \(intermediateDilations)", expected: "positive numbers")

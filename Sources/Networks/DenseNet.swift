@@ -36,6 +36,7 @@ package struct DenseNet: Network {
     // The checkpoint replaces pretrained weights.
     if variant != nil { arguments.ignore("pretrained", "progress") }
     try arguments.finish()
+    try Self.require(component, "block_config", counts: layers.blocks)
     try Self.require(
       component, spatialDimensions: spatialDimensions,
       channels: inputChannels + layers.blocks

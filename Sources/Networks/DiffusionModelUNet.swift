@@ -57,6 +57,7 @@ package struct DiffusionModelUNet: Network {
       component, spatialDimensions: spatialDimensions, in: 2...3,
       channels: inputChannels + channels
         + [outputChannels, groups, transformerLayers, contextChannels ?? 1, classes ?? 1])
+    try Self.require(component, "transformer_num_layers", counts: [transformerLayers])
     try Self.require(
       isConditioned == (contextChannels != nil), component,
       "with_conditioning is \(isConditioned) and cross_attention_dim is \(contextChannels.map { "\($0)" } ?? "None")",

@@ -120,7 +120,7 @@ struct EfficientNetStacks: Sendable {
       if depth > 0 { stack.count = Int((depth * Double(stack.count)).rounded(.up)) }
       return stack
     }
-    guard stacks.count == blocks.count else { return nil }
+    guard stacks.count == blocks.count, stacks.allSatisfy({ $0.count <= 512 }) else { return nil }
     self.stacks = stacks
     self.spatialDimensions = spatialDimensions
     self.imageSize = imageSize

@@ -20,6 +20,7 @@ package struct FlexibleUNet: Network {
   let adn: ADN
   let hasBias: Bool
   let upsampling: UpSample
+  let isPadded: Bool
 
   private static let resNets: [String: ResNetStages.Block] = [
     "resnet10": .basic, "resnet18": .basic, "resnet34": .basic, "resnet50": .bottleneck, "resnet101": .bottleneck,
@@ -35,6 +36,8 @@ package struct FlexibleUNet: Network {
     inputChannels = [try arguments.int("in_channels")]
     outputChannels = try arguments.int("out_channels")
     spatialDimensions = try arguments.int("spatial_dims", default: 2)
+    try Self.require(
+      component, spatialDimensions: spatialDimensions, in: 2...3, channels: inputChannels + [outputChannels])
     let backbone = try arguments.string("backbone")
     // The checkpoint replaces pretrained weights.
     arguments.ignore("pretrained", "dropout")
@@ -70,14 +73,10 @@ package struct FlexibleUNet: Network {
       mode: mode, scale: PerAxis.all(2).expanded(spatialDimensions), hasPreConvolution: !convolution.isNull,
       interpolation: Interpolation(mode: interpolation, alignsCorners: false))
     try arguments.finish()
-    try Self.require(
-      component, spatialDimensions: spatialDimensions, in: 2...3,
-      channels: inputChannels + decoderChannels + [outputChannels])
+    try Self.require(component, spatialDimensions: spatialDimensions, channels: decoderChannels)
     try Self.require(
       decoderChannels.count == 5, component, "decoder_channels has \(decoderChannels.count) numbers", expected: "5")
   }
-
-  let isPadded: Bool
 
   package func build(_ builder: inout NetworkBuilder, _ inputs: [Value]) throws -> [Value] {
     let features = try builder.module("encoder") { try encode(&$0, inputs[0]) }

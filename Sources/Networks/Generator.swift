@@ -37,6 +37,7 @@ package struct Generator: Network {
     hasBias = try arguments.bool("bias", default: true)
     try arguments.finish()
     try Self.require(component, spatialDimensions: dimensions, channels: channels)
+    try Self.require(component, "num_res_units", counts: [residualUnits])
     try Self.require(
       strides.count >= channels.count, component, "\(strides.count) strides for \(channels.count) channels",
       expected: "one for each")

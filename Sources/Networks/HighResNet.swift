@@ -83,6 +83,7 @@ package struct HighResNet: Network {
       component, spatialDimensions: spatialDimensions,
       channels: inputChannels + [outputChannels, first.features, first.kernel, next.features, next.kernel, lastKernel]
         + residuals.flatMap { [$0.features, $0.count] + $0.kernels })
+    try Self.require(component, "repeat", counts: residuals.map(\.count))
     try Self.require(residuals.count < 16, component, "\(residuals.count) residual layers", expected: "fewer than 16")
   }
 

@@ -81,6 +81,7 @@ package struct MedNeXt: Network {
       hasResponseNorm = try arguments.bool("global_resp_norm", default: false)
     }
     try arguments.finish()
+    try Self.require(component, "the numbers of blocks", counts: blocksDown + [blocksMiddle] + blocksUp)
     try Self.require(
       component, spatialDimensions: spatialDimensions, in: 2...3,
       channels: inputChannels + blocksDown + encoderExpansion + decoderExpansion

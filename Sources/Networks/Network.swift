@@ -53,6 +53,13 @@ extension Network {
     guard condition else { throw invalid(component, reason(), expected: expected) }
   }
 
+  /// Checks numbers of layers or blocks: none negative, none that would take forever to build.
+  static func require(_ component: Component, _ name: String, counts: [Int]) throws {
+    try require(
+      counts.allSatisfy { (0...512).contains($0) } && counts.count <= 64, component, "\(name) is \(counts)",
+      expected: "numbers from 0 to 512")
+  }
+
   /// Checks that `spatial_dims` is one of those that the network has, and that all `channels` can be numbers of
   /// channels.
   static func require(

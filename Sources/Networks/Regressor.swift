@@ -52,6 +52,7 @@ package struct Regressor: Network {
     try arguments.finish()
     try Self.require(
       component, spatialDimensions: spatialDimensions, channels: channels + (outputShape ?? []))
+    try Self.require(component, "num_res_units", counts: [residualUnits])
     try Self.require(
       strides.count >= channels.count, component, "\(strides.count) strides for \(channels.count) channels",
       expected: "one for each")

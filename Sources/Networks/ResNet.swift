@@ -58,6 +58,7 @@ package struct ResNet: Network {
     let count = try arguments.int("num_classes", default: 400)
     classes = try arguments.bool("feed_forward", default: true) ? count : nil
     try arguments.finish()
+    try Self.require(component, "layers", counts: stages.layers)
     try Self.require(
       stages.layers.count == 4 && stages.widths.count == 4
         && (stages.layers + stages.widths + [count]).allSatisfy { (1...1 << 16).contains($0) },

@@ -92,6 +92,7 @@ package struct SENet: Network {
     try Self.require(
       component, spatialDimensions: spatialDimensions,
       channels: inputChannels + layers + [groups, reduction, inplanes, downsampleKernel, classes])
+    try Self.require(component, "layers", counts: layers)
     try Self.require(layers.count == 4, component, "layers has \(layers.count) numbers", expected: "4")
   }
 

@@ -49,6 +49,8 @@ package struct SegResNet: Network {
     blocksUp = try arguments.ints("blocks_up", default: [1, 1, 1])
     upsampling = try arguments.upsampleMode("upsample_mode", default: .nontrainable)
     let component = arguments.component
+    try Self.require(component, "blocks_down", counts: blocksDown)
+    try Self.require(component, "blocks_up", counts: blocksUp)
     try Self.require(
       component, spatialDimensions: spatialDimensions, in: 2...3,
       channels: inputChannels + [outputChannels, initialFilters])

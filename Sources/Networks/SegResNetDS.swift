@@ -43,6 +43,8 @@ package struct SegResNetDS: Network {
     let resolution = try arguments.optionalDoubles("resolution")
     try arguments.finish()
 
+    try Self.require(component, "blocks_down", counts: blocksDown)
+    try Self.require(component, "blocks_up", counts: blocksUp)
     try Self.require(
       component, spatialDimensions: spatialDimensions, channels: inputChannels + [outputChannels, initialFilters])
     try Self.require(

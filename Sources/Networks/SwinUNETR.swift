@@ -30,6 +30,7 @@ package struct SwinUNETR: Network {
     try Self.require(
       component, spatialDimensions: spatialDimensions, in: 2...3,
       channels: inputChannels + depths + heads + [outputChannels, patchSize, features])
+    try Self.require(component, "depths", counts: depths)
     let windowSize = try arguments.spatial("window_size", default: 7, dimensions: spatialDimensions)
     let merging = try arguments.string("downsample", default: "merging")
     guard merging == "merging" || merging == "mergingv2" else {

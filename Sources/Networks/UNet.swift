@@ -38,6 +38,7 @@ package struct UNet: Network {
     arguments.ignore("dropout")
     try arguments.finish()
 
+    try Self.require(component, "num_res_units", counts: [residualUnits])
     guard (1...3).contains(spatialDimensions) else {
       throw Self.invalid(component, "spatial_dims is \(spatialDimensions)", expected: "1, 2 or 3")
     }

@@ -35,7 +35,11 @@ package enum Activation: Sendable, Hashable {
     case "leakyrelu": self = .leakyReLU(slope: Float(try arguments.double("negative_slope", default: 0.01)))
     case "prelu":
       arguments.ignore("init")
-      self = .prelu(parameters: try arguments.int("num_parameters", default: 1))
+      let count = try arguments.int("num_parameters", default: 1)
+      guard (1...1 << 20).contains(count) else {
+        throw arguments.unsupported("num_parameters", "\(count)", supported: "a positive number")
+      }
+      self = .prelu(parameters: count)
     case "relu6": self = .relu6
     case "selu": self = .selu
     case "celu": self = .celu(alpha: Float(try arguments.double("alpha", default: 1)))

@@ -40,8 +40,12 @@ package enum Normalization: Sendable, Hashable {
         isAffine: try arguments.bool("affine", default: true))
     case "layer":
       let isAffine = try arguments.bool("elementwise_affine", default: true)
+      let shape = try arguments.ints("normalized_shape")
+      guard !shape.isEmpty, shape.count <= 8, shape.allSatisfy({ (1...1 << 20).contains($0) }),
+        shape.reduce(1.0, { $0 * Double($1) }) <= 0x1p28
+      else { throw arguments.unsupported("normalized_shape", "\(shape)", supported: "positive numbers") }
       self = .layer(
-        shape: try arguments.ints("normalized_shape"), epsilon: Float(try arguments.double("eps", default: 1e-5)),
+        shape: shape, epsilon: Float(try arguments.double("eps", default: 1e-5)),
         isAffine: isAffine, hasBias: try arguments.bool("bias", default: true) && isAffine)
     case "localresponse":
       self = .localResponse(
