@@ -1,0 +1,77 @@
+import Diagnostics
+import Engines
+import Files
+import Graphs
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+/// Every network of the corpus against PyTorch, through OpenVINO.
+@Suite struct CorpusTests {
+  @Test(arguments: NetworkCase.all) func theNetworkComputesWhatPyTorchDoes(_ name: String) throws {
+    let networkCase = try NetworkCase(name)
+    let graph = try networkCase.graph()
+    #expect(graph.outputs.count == networkCase.outputCount)
+    let session = try Self.openVINO().compile(source(graph), EngineOptions()).makeSession()
+    let inputs = try networkCase.shapes.indices.map { try networkCase.input($0) }
+    let first = inputs.map { $0.sliced(0, 0..<1) }
+    // Networks whose weights are computed are the large ones; two batches tell as much.
+    for batch in networkCase.generated == nil ? [1, 2, 3] : [1, 2] {
+      let results = try session.run(first.map { repeated($0, batch) })
+      try compare(networkCase, results, batch: batch)
+    }
+    if inputs[0].shape[0] > 1 { try compare(networkCase, try session.run(inputs), batch: nil) }
+  }
+
+  @Test func theCorpusIsThere() { #expect(NetworkCase.all.count > 80) }
+
+  /// Compares each sample with the golden's first one, or the whole batch with the golden for nil.
+  private func compare(_ networkCase: NetworkCase, _ results: [Tensor], batch: Int?) throws {
+    for (index, result) in results.enumerated() where index < networkCase.outputCount {
+      let golden = try networkCase.output(index)
+      guard let batch else {
+        expectClose(result, golden, networkCase.name, index)
+        continue
+      }
+      for sample in 0..<batch {
+        let one = result.sliced(0, sample..<sample + 1)
+        let step = networkCase.steps[index]
+        expectClose(
+          step == 1 ? one : everyElement(one, step), step == 1 ? golden.sliced(0, 0..<1) : golden, networkCase.name,
+          index)
+      }
+    }
+  }
+
+  private func expectClose(_ result: Tensor, _ golden: Tensor, _ name: String, _ index: Int) {
+    let difference = Difference(result, golden)
+    #expect(difference.relative <= Tolerance.network, "\(name), output \(index): \(difference)")
+  }
+
+  private func everyElement(_ tensor: Tensor, _ step: Int) -> Tensor {
+    let values = tensor.array(of: Float.self)
+    let kept = stride(from: 0, to: values.count, by: step).map { values[$0] }
+    return Tensor(kept, [kept.count])
+  }
+
+  private func repeated(_ sample: Tensor, _ batch: Int) -> Tensor {
+    sample.expanded(to: Shape([batch] + sample.shape.dimensions.dropFirst())).contiguous()
+  }
+
+  private func source(_ graph: Graph) throws -> EngineSource {
+    func specification(_ name: String, _ type: TensorType) -> TensorSpecification {
+      TensorSpecification(name: name, elementType: type.elementType, dimensions: type.shape.map(\.constant))
+    }
+    return EngineSource(
+      onnx: try ONNXWriter(graph).storage(),
+      inputs: graph.inputs.map { specification(graph.name(of: $0), graph.type(of: $0)) },
+      outputs: graph.outputs.map { specification($0.name, graph.type(of: $0.value)) })
+  }
+
+  private static func openVINO() throws -> OpenVINOBackend {
+    let folder = Corpus.repository + ".runtime/openvino"
+    try #require(PathKind(path: folder) == .folder, "the OpenVINO library isn't in .runtime; run 'make runtimes' first")
+    return OpenVINOBackend(library: folder)
+  }
+}
