@@ -120,12 +120,13 @@ struct SwinTransformer: Sendable {
     builder.ignoreWeight("relative_position_index")
     let combined = try builder.linear("qkv", input, outputs: 3 * channels, hasBias: hasBias)
     let result = try builder.emit { graph in
-      let parts = try graph.split(combined, axis: 2, [channels, channels, channels]).map {
-        try graph.reshape($0, [-1, count, heads, width])
-      }
-      let queries = try graph.scale(graph.transpose(parts[0], [0, 2, 1, 3]), by: 1 / Float(width).squareRoot())
-      let keys = try graph.transpose(parts[1], [0, 2, 3, 1])
-      let values = try graph.transpose(parts[2], [0, 2, 1, 3])
+      // One transposition brings queries, keys and values to the front; a second one of the keys alone is part of
+      // the product in every engine.
+      let stacked = try graph.transpose(graph.reshape(combined, [-1, count, 3, heads, width]), [2, 0, 3, 1, 4])
+      let parts = try graph.split(stacked, axis: 0, [1, 1, 1]).map { try graph.squeeze($0, axes: [0]) }
+      let queries = try graph.scale(parts[0], by: 1 / Float(width).squareRoot())
+      let keys = try graph.transpose(parts[1], [0, 1, 3, 2])
+      let values = parts[2]
       let index = graph.constant(windows.relativeIndices, shape: [count, count], name: "relative_position_index")
       let bias = try graph.transpose(graph.gather(table, index, axis: 0), [2, 0, 1])
       var scores = try graph.add(graph.matmul(queries, keys), bias)
