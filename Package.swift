@@ -105,7 +105,7 @@ let package = Package(
     tests("PythonSyntax", ["Diagnostics"]),
     tests("Bundles", ["Arguments", "PythonSyntax", "Files", "Diagnostics"]),
     tests("Graphs", ["Tensors", "Diagnostics"]),
-    tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Diagnostics"]),
+    tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Images", ["Tensors", "Files", "Diagnostics", "CDeflate"]),
     tests("Transforms", ["Images", "Archives", "Arguments", "Tensors", "Files", "Diagnostics"]),

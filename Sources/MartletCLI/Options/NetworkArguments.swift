@@ -21,6 +21,9 @@ struct NetworkArguments: ParsableArguments {
   @Option(help: "Where in the checkpoint the state_dict stands, a or a#b.")
   var keyInCkpt: String?
 
+  @Flag(help: "Accept weights in the checkpoint that the network doesn't have.")
+  var noStrict = false
+
   @Option(help: ArgumentHelp("Replaces a config entry: a#b=value.", valueName: "a#b=value"))
   var set: [String] = []
 
@@ -32,6 +35,7 @@ struct NetworkArguments: ParsableArguments {
     options.checkpointFile = ckptFile
     options.checkpointKey = keyInCkpt
     options.overrides = try set.map { try ConfigOverride(parsing: $0) }
+    options.isStrict = !noStrict
     options.inputShape = try inputShape.map { try OptionError.numbers($0, option: "--input-shape") }
     return options
   }

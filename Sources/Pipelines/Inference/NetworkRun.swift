@@ -19,18 +19,21 @@ package struct NetworkRun: Sendable {
   package init(_ model: Model, _ options: NetworkOptions, _ choice: EngineChoice, inputs: [Tensor]) throws {
     var times = StageTimes()
     var choice = choice
-    let (engine, floats) = try times.measure("compile") {
+    let engine = try times.measure("compile") {
       let source = try NetworkSource(model, options)
-      guard let first = inputs.first, first.shape.rank == source.spatialDimensions + 2 else {
+      // A network without spatial axes takes vectors; their length is its own affair.
+      let rank = source.spatialDimensions == 0 ? inputs.first?.shape.rank : source.spatialDimensions + 2
+      guard let first = inputs.first, first.shape.rank == rank, first.shape.rank > 0 else {
         throw NetworkRunError.wrongRank(
           found: inputs.first?.shape, network: source.definition.className, spatialDimensions: source.spatialDimensions)
       }
       choice.options.batch = first.shape[0]
-      let graph = try source.graph(spatialShape: Array(first.shape.dimensions.dropFirst(2)))
-      return (try choice.compile(graph), inputs.map { $0.converted(to: .float32) })
+      let spatialShape = source.spatialDimensions == 0 ? [] : Array(first.shape.dimensions.dropFirst(2))
+      return try choice.compile(try source.graph(spatialShape: spatialShape))
     }
     let session = try engine.makeSession()
-    let results = try times.measure("run") { try session.run(floats) }
+    let typed = zip(inputs, session.inputs).map { $0.converted(to: $1.elementType) }
+    let results = try times.measure("run") { try session.run(inputs.count == typed.count ? typed : inputs) }
     outputs = Array(zip(session.outputs.map(\.name), results)).map { (name: $0, tensor: $1) }
     self.engine = engine.settings.map { ($0.name, $0.value) }
     self.times = times.stages

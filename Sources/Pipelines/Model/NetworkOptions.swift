@@ -11,6 +11,8 @@ package struct NetworkOptions: Sendable {
   package var checkpointFile: String?
   /// Where in the checkpoint the state dict stands.
   package var checkpointKey: String?
+  /// Whether weights that the network doesn't have are refused, as PyTorch's `load_state_dict(strict=)`.
+  package var isStrict = true
   package var overrides: [ConfigOverride] = []
   /// `[N, C, spatial…]` as the user gave it.
   package var inputShape: [Int]?

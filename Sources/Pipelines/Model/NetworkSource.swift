@@ -11,6 +11,7 @@ package struct NetworkSource: Sendable {
   package let definition: Component
   package let weights: StateDict
   package let spatialDimensions: Int
+  private let isStrict: Bool
   /// The input's `[N, C, spatial…]` as far as it is known without a scan: from the option, the inferer's window, or the
   /// metadata; and where it comes from.
   package let inputShape: (shape: [Int], origin: String)?
@@ -36,13 +37,14 @@ package struct NetworkSource: Sendable {
     weights = try Checkpoint.open(path: file).stateDict(key: options.checkpointKey)
     let network = try Networks.network(definition)
     spatialDimensions = network.spatialDimensions
+    isStrict = options.isStrict
     inputShape = try Self.inputShape(config, options, bundle?.metadata, network)
   }
 
   /// The graph for inputs of `spatialShape`; the batch stays symbolic.
   /// - Throws: `NetworkError`, `GraphError`.
   package func graph(spatialShape: [Int]) throws -> Graph {
-    try Networks.graph(definition, weights: weights, spatialShape: spatialShape)
+    try Networks.graph(definition, weights: weights, spatialShape: spatialShape, isStrict: isStrict)
   }
 
   /// The graph for the input shape that is known without a scan.
@@ -58,8 +60,10 @@ package struct NetworkSource: Sendable {
   private static func inputShape(
     _ config: ModelConfig, _ options: NetworkOptions, _ metadata: Metadata?, _ network: any Network
   ) throws -> (shape: [Int], origin: String)? {
-    if let shape = options.inputShape { return (try checked(shape, network), "--input-shape") }
     let channels = network.inputChannels.first ?? 1
+    if network.spatialDimensions == 0 { return ([1, channels], "the definition") }
+    if let shape = options.inputShape { return (try checked(shape, network), "--input-shape") }
+    if let shape = network.fixedSpatialShape { return ([1, channels] + shape, "the definition") }
     if let roi = windowShape(config, rank: network.spatialDimensions) {
       return ([1, channels] + roi, "the inferer's roi_size")
     }
