@@ -109,12 +109,13 @@ package struct Graph: Sendable {
   }
 
   /// Applies an operator: checks its inputs and attributes, computes its outputs' types and appends the node.
-  /// The typed builders are the way to call it.
+  /// The typed builders are the way to call it; rewrites keep the name of the node that they stand for.
   /// - Throws: ``GraphError``, with the node's name.
   package mutating func apply(
-    _ operatorName: String, _ inputs: [Value?], _ attributes: OrderedDictionary<String, Attribute> = [:]
+    _ operatorName: String, _ inputs: [Value?], _ attributes: OrderedDictionary<String, Attribute> = [:],
+    named nodeName: String? = nil
   ) throws -> [Value] {
-    let name = uniqueName(scoped(operatorName))
+    let name = uniqueName(nodeName ?? scoped(operatorName))
     guard let definition = OperatorDefinition.table[operatorName] else {
       throw GraphError.unknownOperator(node: name, operator: operatorName)
     }

@@ -64,7 +64,7 @@ extension Graph {
   }
 
   /// The elements as another type.
-  package mutating func cast(_ input: Value, to type: ElementType) throws -> Value {
-    try apply("Cast", [input], ["to": .int(type.onnxType.rawValue)])[0]
+  package mutating func cast(_ input: Value, to type: ElementType, named name: String? = nil) throws -> Value {
+    try apply("Cast", [input], ["to": .int(type.onnxType.rawValue)], named: name)[0]
   }
 }

@@ -1,0 +1,32 @@
+package import Graphs
+
+/// Gives the symbols of a graph's shapes (the batch) fixed values, so that an engine can be tuned for one shape.
+package struct FixedBatch: Pass {
+  package let name = "fixed-batch"
+  package let batch: Int
+
+  package init(_ batch: Int) { self.batch = batch }
+
+  /// - Throws: ``PassError/unboundSymbol(input:shape:)`` when an input has another symbol than `batch`.
+  package func apply(to graph: Graph) throws -> PassResult? {
+    guard graph.inputs.contains(where: { graph.type(of: $0).constantShape == nil }) else { return nil }
+    var rebuilder = GraphRebuilder(graph)
+    for input in graph.inputs {
+      var type = graph.type(of: input)
+      type.shape = try type.shape.map { extent in
+        guard let number = extent.evaluated(["batch": batch]) else {
+          throw PassError.unboundSymbol(input: graph.name(of: input), shape: "\(type)")
+        }
+        return Dimension(number)
+      }
+      rebuilder.map(input, to: try rebuilder.graph.input(graph.name(of: input), type))
+    }
+    for node in graph.nodes {
+      var inputs: [Value?] = []
+      for input in node.inputs { inputs.append(try input.map { try rebuilder.value($0) }) }
+      for (old, new) in zip(node.outputs, try rebuilder.append(node, inputs: inputs)) { rebuilder.map(old, to: new) }
+    }
+    for (name, value) in graph.outputs { try rebuilder.graph.output(rebuilder.value(value), name: name) }
+    return PassResult(rebuilder.graph)
+  }
+}
