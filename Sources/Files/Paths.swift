@@ -68,6 +68,15 @@ package enum PathKind: Sendable {
   }
 }
 
+package enum FileSize {
+  /// The bytes of the file at `path`; nil when nothing can be looked at there.
+  package static func bytes(of path: String) -> Int? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return Int(status.st_size)
+  }
+}
+
 package enum Folders {
   /// Creates `path` and the folders above it.
   /// - Throws: ``FileError/cannotCreate(path:reason:)``.
