@@ -80,7 +80,9 @@ fetch_openvino() {
       ;;
     *) fail "no OpenVINO $version is pinned for $(uname -s) on $machine" "use Linux on x86_64 or aarch64" ;;
   esac
-  if is_current openvino "$version $sha256"; then
+  # The stamp also tells which of the wheel's files were taken.
+  local stamp="$version $sha256 with-ir"
+  if is_current openvino "$stamp"; then
     echo "openvino $version is in .runtime/openvino"
     return
   fi
@@ -88,13 +90,14 @@ fetch_openvino() {
   # The libraries are the same for every Python; naming one makes every machine fetch the same file.
   fetch_wheel "openvino==$version" "$sha256" "$work" \
     --platform "$platform" --python-version 3.11 --implementation cp --abi cp311
-  # What the CPU device and the ONNX frontend load, and the licences.
+  # What the CPU device and the frontends of ONNX and of compiled blobs (IR) load, and the licences.
   python3 - "$wheel" "$work/openvino" "$plugin" <<'PYTHON'
 import os, re, sys, zipfile
 
 wheel, target, plugin = sys.argv[1:]
 wanted = [
-    r"libopenvino\.so\.\d+", r"libopenvino_c\.so\.\d+", r"libopenvino_onnx_frontend\.so\.\d+", re.escape(plugin),
+    r"libopenvino\.so\.\d+", r"libopenvino_c\.so\.\d+", r"libopenvino_onnx_frontend\.so\.\d+",
+    r"libopenvino_ir_frontend\.so\.\d+", re.escape(plugin),
     r"libtbb\.so\.\d+", r"libtbbbind_2_5\.so\.\d+", r"libtbbmalloc\.so\.\d+", r"libhwloc\.so\.\d+"]
 os.makedirs(os.path.join(target, "licenses"))
 found = set()
@@ -110,7 +113,7 @@ missing = [p for p in wanted if p not in found]
 if missing:
     sys.exit("error: the wheel has no file " + ", ".join(missing))
 PYTHON
-  install_folder "$work/openvino" openvino "$version $sha256"
+  install_folder "$work/openvino" openvino "$stamp"
   echo "openvino $version is in .runtime/openvino"
 }
 

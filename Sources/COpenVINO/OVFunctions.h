@@ -55,6 +55,8 @@ typedef struct ov_tensor ov_tensor_t;
   X(core_compile_model, int32_t,                                                                                     \
     (const OVCore *core, const OVModel *model, const char *device, size_t argument_count,                            \
      OVCompiledModel **compiled, ...))                                                                               \
+  X(core_import_model, int32_t,                                                                                      \
+    (const OVCore *core, const char *bytes, size_t count, const char *device, OVCompiledModel **compiled))            \
   X(model_free, void, (OVModel * model))                                                                             \
   X(model_inputs_size, int32_t, (const OVModel *model, size_t *count))                                               \
   X(model_outputs_size, int32_t, (const OVModel *model, size_t *count))                                              \
@@ -66,6 +68,7 @@ typedef struct ov_tensor ov_tensor_t;
   X(port_get_partial_shape, int32_t, (const ov_port_t *port, ov_partial_shape_t *shape))                             \
   X(output_const_port_free, void, (ov_port_t * port))                                                                \
   X(partial_shape_free, void, (ov_partial_shape_t * shape))                                                          \
+  X(compiled_model_export_model, int32_t, (const OVCompiledModel *compiled, const char *path))                       \
   X(compiled_model_free, void, (OVCompiledModel * compiled))                                                         \
   X(compiled_model_input_by_index, int32_t, (const OVCompiledModel *compiled, size_t index, ov_port_t **port))       \
   X(compiled_model_output_by_index, int32_t, (const OVCompiledModel *compiled, size_t index, ov_port_t **port))      \

@@ -111,6 +111,16 @@ char *OVModelCompile(
                    k[5], v[5], k[6], v[6], k[7], v[7], k[8], v[8], k[9], v[9], k[10], v[10], k[11], v[11]));
 }
 
+char *OVCompiledModelExport(const OVLibrary *library, const OVCompiledModel *compiled, const char *path) {
+  return OVError(library, library->compiled_model_export_model(compiled, path));
+}
+
+char *OVCompiledModelImport(
+    const OVLibrary *library, const OVCore *core, const void *bytes, size_t count, const char *device,
+    OVCompiledModel **compiled) {
+  return OVError(library, library->core_import_model(core, bytes, count, device, compiled));
+}
+
 char *OVCompiledModelPort(
     const OVLibrary *library, const OVCompiledModel *compiled, OVSide side, size_t index, OVPort *port) {
   ov_port_t *handle = NULL;

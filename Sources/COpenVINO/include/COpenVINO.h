@@ -83,6 +83,12 @@ char *_Nullable OVModelCompile(
     const OVLibrary *library, const OVCore *core, const OVModel *model, const char *device,
     const char *_Nonnull const *_Nonnull keys, const char *_Nonnull const *_Nonnull values, size_t count,
     OVCompiledModel *_Nullable *_Nonnull compiled);
+/// Writes the compiled network to the file `path`.
+char *_Nullable OVCompiledModelExport(const OVLibrary *library, const OVCompiledModel *compiled, const char *path);
+/// Reads a compiled network from the bytes of such a file, which aren't used after the call.
+char *_Nullable OVCompiledModelImport(
+    const OVLibrary *library, const OVCore *core, const void *bytes, size_t count, const char *device,
+    OVCompiledModel *_Nullable *_Nonnull compiled);
 char *_Nullable OVCompiledModelPort(
     const OVLibrary *library, const OVCompiledModel *compiled, OVSide side, size_t index, OVPort *port);
 char *_Nullable OVCompiledModelProperty(

@@ -13,15 +13,23 @@ struct OpenVINOEngine: CompiledEngine {
   func makeSession() throws -> any Session { OpenVINOSession(model) }
 }
 
-/// Runs of an ``OpenVINOEngine``. The library reads contiguous inputs where they lie and writes into the outputs' own
+/// What sessions take their compiled forms from.
+protocol OpenVINOPlanSource: Sendable {
+  var inputs: [TensorSpecification] { get }
+  var outputs: [TensorSpecification] { get }
+  /// The network compiled for inputs of these shapes, which fit the specifications.
+  func plan(for shapes: [Shape]) throws -> OpenVINOPlan
+}
+
+/// Runs of an ``OpenVINOEngine`` or an ``OpenVINOBlob``. The library reads contiguous inputs where they lie and writes into the outputs' own
 /// memory.
 final class OpenVINOSession: Session {
-  private let model: OpenVINOModel
+  private let model: any OpenVINOPlanSource
   /// The request of the shapes that ran last.
   private var request: OpenVINORequest?
   private let isRunning = Atomic(false)
 
-  init(_ model: OpenVINOModel) { self.model = model }
+  init(_ model: any OpenVINOPlanSource) { self.model = model }
 
   var inputs: [TensorSpecification] { model.inputs }
   var outputs: [TensorSpecification] { model.outputs }

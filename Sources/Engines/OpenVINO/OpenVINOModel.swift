@@ -4,7 +4,7 @@ import Synchronization
 import Tensors
 
 /// A network that OpenVINO has read, and its compiled forms: one for each set of input shapes that runs asked for.
-final class OpenVINOModel: Sendable {
+final class OpenVINOModel: OpenVINOPlanSource {
   /// Compiled forms that are kept; the one that wasn't used for longest goes first.
   static let keptPlans = 4
 
@@ -146,6 +146,13 @@ final class OpenVINOPlan: Sendable {
   /// The value that is in force for a property.
   func property(_ name: String) throws -> String {
     try OpenVINORuntime.text(OpenVINOModel.refused) { OVCompiledModelProperty(runtime.library, handle, name, $0, $1) }
+  }
+
+  /// Writes the compiled network to a file that only this version of the library reads.
+  func export(to path: String) throws {
+    if let reason = takeText(OVCompiledModelExport(runtime.library, handle, path)) {
+      throw Self.failed("it can't write the compiled network: \(reason)")
+    }
   }
 
   func makeRequest() throws -> OpenVINORequest {

@@ -1,0 +1,67 @@
+import COpenVINO
+import Tensors
+
+/// A network that OpenVINO compiled earlier and wrote to a file, for inputs of one set of shapes.
+package struct OpenVINOBlob: CompiledEngine {
+  private let source: Plan
+  package let settings: [EngineSetting]
+
+  package var inputs: [TensorSpecification] { source.inputs }
+  package var outputs: [TensorSpecification] { source.outputs }
+
+  /// Opens the bytes of such a file.
+  /// - Parameters:
+  ///   - inputs: Of fixed shapes, as the file was written for.
+  ///   - search: Where the library is.
+  /// - Throws: ``EngineError``; a file of another version of the library is refused by the library.
+  package init(
+    _ bytes: UnsafeRawBufferPointer, inputs: [TensorSpecification], outputs: [TensorSpecification],
+    search: LibrarySearch
+  ) throws {
+    let runtime = try OpenVINORuntime.load(search)
+    guard let base = bytes.baseAddress, bytes.count > 0 else {
+      throw OpenVINOModel.refused("the compiled network is empty")
+    }
+    var compiled: OpaquePointer?
+    if let reason = takeText(
+      OVCompiledModelImport(runtime.library, runtime.core, base, bytes.count, "CPU", &compiled))
+    {
+      throw OpenVINOModel.refused(
+        "it can't read the compiled network, which another version may have written: \(reason)")
+    }
+    guard let compiled else { throw OpenVINOModel.refused("it gave no compiled model") }
+    let shapes = inputs.map { Shape($0.dimensions.map { $0 ?? 1 }) }
+    let ports = zip(inputs, shapes).map { OVPort(elementType: $0.elementType.openVINO, shape: $1) }
+    let plan = try OpenVINOPlan(runtime, compiled, inputShapes: shapes, inputs: ports, outputs: outputs)
+    source = Plan(inputs: inputs, outputs: outputs, plan: plan)
+    settings = [
+      EngineSetting("engine", "OpenVINO \(runtime.version)"), EngineSetting("library", runtime.path),
+      EngineSetting("device", try runtime.deviceName("CPU")),
+    ]
+  }
+
+  package func makeSession() throws -> any Session { OpenVINOSession(source) }
+
+  private struct Plan: OpenVINOPlanSource {
+    let inputs: [TensorSpecification]
+    let outputs: [TensorSpecification]
+    let plan: OpenVINOPlan
+
+    /// The inputs' shapes are fixed, and a session checks them.
+    func plan(for shapes: [Shape]) throws -> OpenVINOPlan { plan }
+  }
+}
+
+extension OpenVINOBackend {
+  /// Compiles the network for a fixed batch and writes it to the file `path`, which appears whole or not at all only
+  /// as part of an atomically written folder.
+  /// - Returns: The library's title, `OpenVINO 2026.4.1`.
+  /// - Throws: ``DeviceError``, ``EngineError``.
+  package func export(_ source: EngineSource, _ options: EngineOptions, to path: String) throws -> String {
+    try requireDevice(options.device)
+    let runtime = try OpenVINORuntime.load(search)
+    let model = try OpenVINOModel(runtime, source, properties: try OpenVINOProperties(options))
+    try model.plan(for: source.inputs.map { $0.shape(batch: options.batch) }).export(to: path)
+    return "\(title) \(runtime.version)"
+  }
+}
