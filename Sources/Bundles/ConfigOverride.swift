@@ -7,6 +7,8 @@ package struct ConfigOverride: Sendable, Hashable, CustomStringConvertible {
   package var value: ConfigValue
   /// Whether the value extends a list or updates a dictionary (`+a#b=value`).
   package var isMerge: Bool
+  /// `id=value` as it was written; nil for an override that no text stands behind.
+  package private(set) var text: String?
 
   package init(path: ConfigPath, value: ConfigValue, isMerge: Bool = false) {
     self.path = path
@@ -29,6 +31,7 @@ package struct ConfigOverride: Sendable, Hashable, CustomStringConvertible {
     isMerge = id.hasPrefix("+")
     path = ConfigPath(isMerge ? String(id.dropFirst()) : id)
     value = Self.literal(text)
+    self.text = "\(id)=\(text)"
     guard !path.keys.isEmpty else {
       throw ConfigError.badOverride(override: "\(id)=\(text)", reason: "it names no entry", nearest: [])
     }

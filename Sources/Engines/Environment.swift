@@ -34,13 +34,15 @@ package struct Environment: Sendable, Codable, Hashable {
 
   package init(checks: [Check]) { self.checks = checks }
 
-  /// Looks at the processor, the memory, the temporary folder and the library of each backend.
+  /// Looks at the processor, the memory, the temporary folder, NVIDIA's driver and GPUs, the library of each backend,
+  /// and whether these fit each other.
   package static func examine(
-    _ backends: [any EngineBackend], facts: SystemFacts = .current(),
+    _ backends: [any EngineBackend], facts: SystemFacts = .current(), nvidia: NVIDIAFacts = .current(),
     temporaryFolder: String = FileManager.default.temporaryDirectory.path(percentEncoded: false)
   ) -> Environment {
     Environment(
-      checks: [processor(facts), cores(facts), memory(facts), writability(of: temporaryFolder)] + backends.map(library))
+      checks: [processor(facts), cores(facts), memory(facts), writability(of: temporaryFolder)] + Self.nvidia(nvidia)
+        + backends.map(library) + backends.compactMap { pair($0, nvidia) })
   }
 
   private static func processor(_ facts: SystemFacts) -> Check {

@@ -16,9 +16,10 @@ public struct Converter: Sendable {
   /// - Throws: ``MartletError``; nothing is left half-written.
   public func exportONNX(to path: String) throws(MartletError) {
     try MartletError.wrapping {
-      var options = NetworkOptions()
-      options.inputShape = inputShape
-      _ = try OnnxExport(try Model(path: bundle), options, to: path)
+      var options = ExportOptions()
+      options.network.inputShape = inputShape
+      let export = Export(try Model(path: bundle), options, to: ONNXTarget(), at: path)
+      _ = try export.run()
     }
   }
 }

@@ -12,7 +12,9 @@ struct MartletCommand: ParsableCommand {
         martlet run Examples/brain-tissue --input scan.nii.gz --output results
       """,
     version: "0.1.0",
-    subcommands: [Run.self, Export.self, Infer.self, Transform.self, Inspect.self, Doctor.self])
+    subcommands: [
+      Run.self, Export.self, Infer.self, Transform.self, Inspect.self, Doctor.self, TrtExport.self, OnnxExport.self,
+    ])
 
   static func main() {
     Interruption.install()

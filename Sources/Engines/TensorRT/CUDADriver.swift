@@ -100,6 +100,13 @@ package final class CUDADriver: Sendable {
     guard (0..<count).contains(ordinal) else { throw CUDAError.noDevice(ordinal: ordinal, count: count) }
   }
 
+  /// Runs `body` with the GPU of that ordinal current on this thread, as standard TensorRT's builder wants it.
+  /// - Throws: ``CUDAError``, and whatever `body` throws.
+  package func withDevice<Result>(_ ordinal: Int, _ body: () throws -> Result) throws -> Result {
+    let stream = try CUDAStream(driver: self, ordinal: ordinal)
+    return try withExtendedLifetime(stream, body)
+  }
+
   func check(_ result: cuda_result, _ call: String) throws {
     guard result != 0 else { return }
     throw CUDAError.failed(call: call, result: String(cString: cuda_result_name(handle, result)))

@@ -9,15 +9,22 @@ struct Doctor: ParsableCommand {
     discussion: """
       Example:
         martlet doctor --json
+        martlet doctor --require tensorrt-rtx
 
-      The exit code is 0 when a network can be run here, 69 when not.
+      The exit code is 0 when a network can be run or exported to an engine here, 69 when not. With --require it is 0
+      only when all that is named can be used: the library is here, and for tensorrt a GPU, which it needs to build.
       """)
+
+  @Option(help: "What must be usable: openvino, tensorrt-rtx, tensorrt. May be repeated.")
+  var require: [String] = []
 
   @OptionGroup var engine: EngineArguments
   @OptionGroup var printing: OutputArguments
 
   func run() throws {
     let choice = try engine.choice()
+    let known = choice.backends.map(\.name)
+    for name in require where !known.contains(name) { throw OptionError.unknownTarget(name, known: known) }
     let environment = Environment.examine(choice.backends)
     if printing.json {
       try Terminal.printJSON(environment)
@@ -28,6 +35,7 @@ struct Doctor: ParsableCommand {
         if let remedy = check.remedy { print("\("".padded(8 + width))  → \(remedy)") }
       }
     }
-    guard choice.isAnyAvailable else { throw ExitCode(Diagnosis.Kind.unavailable.exitCode) }
+    let isReady = require.isEmpty ? choice.isAnyAvailable : require.allSatisfy { choice.isUsable($0) }
+    guard isReady else { throw ExitCode(Diagnosis.Kind.unavailable.exitCode) }
   }
 }

@@ -1,75 +1,95 @@
 import ArgumentParser
 import Diagnostics
-import Graphs
+import Engines
 import Pipelines
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Converts a network.",
+    abstract: "Converts a network to an engine or to ONNX.",
     discussion: """
-      Example:
+      Examples:
+        martlet export Examples/brain-tissue --target tensorrt-rtx --precision fp16 --dynamic-batch 1,2,8 \\
+          --output brain.engine
         martlet export Examples/brain-tissue --target onnx --output brain.onnx
 
-      The batch stays open; the spatial size is the inferer's window, what the metadata says, or --input-shape.
-      """)
+      Targets:
+      \(ExportTargets.all.map { "  \($0.name.padded(14))\($0.summary)" }.joined(separator: "\n"))
 
-  enum Target: String, ExpressibleByArgument, CaseIterable { case onnx }
+      The spatial size is the inferer's window, what the metadata says, or --input-shape. A package that is up to date
+      is left as it is.
+      """)
 
   @Argument(help: "A bundle's folder, or a checkpoint together with --config-file.")
   var model: String
 
-  @Option(help: "What to make: onnx.")
-  var target: Target
+  @Option(help: "What to make: \(ExportTargets.names.joined(separator: ", ")).")
+  var target: String
 
-  @Option(name: .shortAndLong, help: "The file to write.")
+  @Option(name: .shortAndLong, help: "The file to write, or the engine package's folder.")
   var output: String
+
+  @Option(help: "fp32 or fp16.")
+  var precision = "fp32"
 
   @Option(help: "The input's shape, N,C,D,H,W; or the spatial extents alone.")
   var inputShape: String?
+
+  @Option(help: "The smallest, the best and the largest batch, 1,4,8. Default: the one of the input's shape.")
+  var dynamicBatch: String?
+
+  @Option(help: "The GPUs to build for, 8.6,12.0 (tensorrt-rtx). Default: all from 8.0 on.")
+  var computeCapability: String?
+
+  @Option(help: "GPU memory for a layer's intermediate results: bytes, or 512M, 2G.")
+  var workspace: String?
+
+  @Option(help: "How long the library searches for fast kernels, 0 to 5.")
+  var optimizationLevel: Int?
+
+  @Option(help: "cpu, cuda, cuda:1, gpu:1, 1, dla:0.")
+  var device: String?
+
+  @Option(help: "The engine library's file or folder. Default: it is found.")
+  var engineLibrary: String?
+
+  @Option(help: "A folder for the graph as text after each pass.")
+  var dumpPasses: String?
+
+  @Flag(name: .customLong("keep-onnx"), help: "Keep the ONNX model in the package, so that it also runs on CPUs.")
+  var keepsONNX = false
+
+  @Flag(help: "Don't compare fp16 with fp32 on this machine's CPU.")
+  var noVerify = false
+
+  @Flag(help: "Build also when the package is up to date.")
+  var force = false
 
   @OptionGroup var network: NetworkArguments
   @OptionGroup var printing: OutputArguments
 
   func run() throws {
-    let export = try OnnxExport(try Model(path: model), try network.options(inputShape: inputShape), to: output)
-    let facts = Facts(export)
-    if printing.json { return try Terminal.printJSON(facts) }
-    print(facts.text)
-    if !printing.quiet {
-      Terminal.printError(
-        "not verified: this version has no engine of its own to compare an ONNX model with; "
-          + "compare with PyTorch's output by: martlet infer MODEL --inputs x.npy --reference y.npy --output DIR")
+    guard let target = ExportTargets.named(target) else {
+      throw OptionError.unknownTarget(target, known: ExportTargets.names)
     }
+    try ExportRun(printing: printing).run(try Model(path: model), try options(), to: target, at: output)
   }
 
-  private struct Facts: Encodable {
-    var path: String
-    var network: String
-    var nodes: Int
-    var inputs: [String]
-    var outputs: [String]
-    var inputShapeFrom: String
-    var bytes: Int
-    var seconds: Double
-
-    init(_ export: OnnxExport) {
-      let graph = export.graph
-      path = export.path
-      network = graph.name
-      nodes = graph.nodes.count
-      inputs = graph.inputs.map { "\(graph.name(of: $0)): \(graph.type(of: $0))" }
-      outputs = graph.outputs.map { "\($0.name): \(graph.type(of: $0.value))" }
-      inputShapeFrom = export.shapeOrigin
-      bytes = export.byteCount
-      seconds = export.seconds
+  private func options() throws -> ExportOptions {
+    var options = ExportOptions()
+    options.network = try network.options(inputShape: inputShape)
+    options.precision = try .parse(precision)
+    options.dynamicBatch = try dynamicBatch.map {
+      try BatchRange(try OptionError.numbers($0, option: "--dynamic-batch"))
     }
-
-    var text: String {
-      """
-      \(path): \(network), \(nodes) nodes, \(bytes.byteText), in \(seconds.fixed(3)) s
-        in   \(inputs.joined(separator: ", "))  (size from \(inputShapeFrom))
-        out  \(outputs.joined(separator: ", "))
-      """
-    }
+    options.computeCapabilities = try (computeCapability ?? "").split(separator: ",").map { try .parse(String($0)) }
+    options.workspaceLimit = try workspace.map { try OptionError.bytes($0, option: "--workspace") }
+    options.optimizationLevel = optimizationLevel
+    options.device = try device.map { try .parse($0) }
+    options.library = engineLibrary
+    options.dumpFolder = dumpPasses
+    options.keepsONNX = keepsONNX
+    options.verifies = !noVerify
+    options.isForced = force
+    return options
   }
 }

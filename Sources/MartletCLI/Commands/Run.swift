@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bundles
 import Diagnostics
+import Engines
 import Files
 import Images
 import Pipelines
@@ -15,7 +16,7 @@ struct Run: ParsableCommand {
       A scan that fails is reported and skipped; the exit code then tells of it.
       """)
 
-  @Argument(help: "The bundle's folder.")
+  @Argument(help: "The folder of a bundle or an engine package.")
   var model: String
 
   @Option(name: .shortAndLong, parsing: .upToNextOption, help: "Scans: files, folders or quoted patterns.")
@@ -37,10 +38,7 @@ struct Run: ParsableCommand {
   func run() throws {
     let scans = try ScanList.expand(input)
     try ScanList.requireDifferentNames(scans)
-    guard case .bundle(let bundle) = try Model(path: model) else {
-      throw ModelError.notABundle(kind: try Model(path: model).kind, path: model)
-    }
-    let pipeline = try BundlePipeline(bundle, try network.options(), try engine.choice(), outputFolder: output)
+    let pipeline = try pipeline()
     var reports: [RunReport] = []
     var failures: [(scan: String, diagnosis: Diagnosis)] = []
     for scan in scans {
@@ -62,6 +60,23 @@ struct Run: ParsableCommand {
       Terminal.printError("\(reports.count) of \(scans.count) scans done")
     }
     if !failures.isEmpty { throw ExitCode(Diagnosis.Kind.data.exitCode) }
+  }
+
+  private func pipeline() throws -> BundlePipeline {
+    let opened = try Model(path: model)
+    switch opened {
+    case .bundle(let bundle):
+      return try BundlePipeline(bundle, try network.options(), try engine.choice(), outputFolder: output)
+    case .package(let package):
+      for file in package.editedFiles() {
+        Terminal.printError(
+          "note: \(file) of the package was edited or removed after the export; the engine is still the one that was "
+            + "exported, so changes to the network need another export")
+      }
+      return try BundlePipeline(package, try network.options(), try engine.choice(), outputFolder: output)
+    default:
+      throw ModelError.notABundle(kind: opened.kind, path: model)
+    }
   }
 
   private func segment(_ scan: String, _ pipeline: BundlePipeline) throws -> RunReport {

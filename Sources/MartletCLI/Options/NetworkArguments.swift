@@ -43,8 +43,8 @@ struct NetworkArguments: ParsableArguments {
 
 /// How the network is run.
 struct EngineArguments: ParsableArguments {
-  @Option(help: "cpu, cuda, cuda:1, gpu:1, 1, dla:0.")
-  var device = "cpu"
+  @Option(help: "cpu, cuda, cuda:1, gpu:1, 1, dla:0. Default: cpu, or what an engine package is for.")
+  var device: String?
 
   @Option(help: "The engine: \(Runtime.allCases.map(\.rawValue).joined(separator: ", ")).")
   var runtime = Runtime.auto
@@ -59,7 +59,7 @@ struct EngineArguments: ParsableArguments {
     var choice = EngineChoice()
     choice.runtime = runtime
     choice.library = engineLibrary
-    choice.options.device = try .parse(device)
+    choice.namedDevice = try device.map { try .parse($0) }
     choice.options.threads = threads
     return choice
   }
@@ -79,12 +79,30 @@ struct OutputArguments: ParsableArguments {
 /// An option's value can't be read.
 enum OptionError: DiagnosedError {
   case notNumbers(option: String, text: String)
+  case notBytes(option: String, text: String)
+  case unknownTarget(String, known: [String])
 
   var diagnosis: Diagnosis {
     switch self {
     case .notNumbers(let option, let text):
       Diagnosis(.usage, "\(option) is '\(text)'", expected: "whole numbers with commas, such as 1,1,96,96,96")
+    case .notBytes(let option, let text):
+      Diagnosis(.usage, "\(option) is '\(text)'", expected: "a number of bytes above 0, such as 1073741824, 512M or 2G")
+    case .unknownTarget(let name, let known):
+      Diagnosis(.usage, "there is no target '\(name)'", expected: known.joined(separator: ", "))
     }
+  }
+
+  /// The bytes of `2G`; K, M and G are powers of 1024.
+  static func bytes(_ text: String, option: String) throws -> Int {
+    let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30]
+    let shift = text.last.flatMap { shifts[Character($0.uppercased())] }
+    guard let number = Int(shift == nil ? text : String(text.dropLast())), number > 0 else {
+      throw notBytes(option: option, text: text)
+    }
+    let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
+    guard !overflow else { throw notBytes(option: option, text: text) }
+    return bytes
   }
 
   /// The numbers of `1,1,96,96,96`.

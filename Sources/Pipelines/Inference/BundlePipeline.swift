@@ -1,7 +1,7 @@
 package import Bundles
 package import Diagnostics
 import Dispatch
-import Engines
+package import Engines
 import Files
 import Images
 import OrderedCollections
@@ -12,7 +12,7 @@ import Transforms
 package struct BundlePipeline: Sendable {
   package let bundle: Bundle
   private let definition: PipelineDefinition
-  private let engines: EngineCache
+  private let engines: any EngineProvider
   private let sessionCount: Int
 
   /// Reads the config and the weights. The engine is compiled at once where the window's size is known, while the
@@ -28,17 +28,33 @@ package struct BundlePipeline: Sendable {
     let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
     var choice = choice
     choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer)
-    engines = EngineCache(source: source, choice: choice)
+    let engines = EngineCache(source: source, choice: choice)
+    self.engines = engines
     sessionCount = choice.options.parallelSessions
     try Folders.create(outputFolder)
     if let window = definition.inferer as? SlidingWindow, let shape = window.fixedShape(rank: source.spatialDimensions)
     {
       // What doesn't fit in the network or its weights is said before any scan is read.
       _ = try source.graph(spatialShape: shape)
-      let engines = engines
       // A failure comes back when the first scan asks for the same engine.
       DispatchQueue.global(qos: .userInitiated).async { _ = try? engines.engine(spatialShape: shape) }
     }
+  }
+
+  /// The pipeline of an engine package: its own configs, with the overrides that it was exported with.
+  /// - Throws: what is wrong with the package or its config; errors of the engine's library and device.
+  package init(
+    _ package: EnginePackage, _ options: NetworkOptions, _ choice: EngineChoice, outputFolder: String
+  ) throws {
+    bundle = try Bundle(path: package.path)
+    let config = try ModelConfig(.bundle(bundle), try options.filled(from: package))
+    definition = try PipelineDefinition(
+      config, outputFolder: outputFolder, windowBatch: choice.options.device.kind == .cpu ? 1 : nil)
+    var choice = choice
+    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer)
+    engines = try PackagedEngines.provider(of: package, options, choice)
+    sessionCount = choice.options.parallelSessions
+    try Folders.create(outputFolder)
   }
 
   /// Two windows at a time on a CPU: while one is being added to the result the other is computed, and neither waits for
@@ -75,15 +91,16 @@ package struct BundlePipeline: Sendable {
     return ScanResult(scan: path, outputs: sample.savedPaths, times: times.stages, result: result)
   }
 
-  /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`. The image's voxels aren't needed afterwards and
-  /// are let go; its place in the world stays.
+  /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`.
   private func infer(_ sample: inout Sample, _ progress: ProgressObserver?) throws -> Tensor {
     let image = try sample.image(definition.imageKey, for: "the network").voxels
     let input = image.converted(to: .float32).expanded(to: Shape([1] + image.shape.dimensions))
     let shape = try definition.inferer.batchShape(for: input.shape)
     let engine = try engines.engine(spatialShape: Array(shape.dimensions.dropFirst(2)))
     try requireChannels(engine, input.shape)
-    let predictors = try (0..<max(sessionCount, 1)).map { _ in SessionPredictor(try engine.makeSession()) }
+    let predictors = try (0..<max(sessionCount, 1)).map { _ in
+      SessionPredictor(try engine.makeSession(), batches: engines.batches)
+    }
     let outputs = try definition.inferer.infer(input, predictors: predictors, progress: progress)
     guard let output = outputs.first else { throw DefectError("the network gave no output") }
     return output.reshaped(Shape(Array(output.shape.dimensions.dropFirst())))

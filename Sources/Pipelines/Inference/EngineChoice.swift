@@ -9,6 +9,8 @@ package enum Runtime: String, Sendable, CaseIterable {
   /// The fastest that is there and covers the network.
   case auto
   case openvino
+  case tensorrtRTX = "tensorrt-rtx"
+  case tensorrt
 }
 
 /// How networks are run: the engine and its options.
@@ -17,15 +19,36 @@ package struct EngineChoice: Sendable {
   /// The library's file or folder, when the user names one.
   package var library: String?
   package var options = EngineOptions()
+  /// The device when the user names one; an engine package takes the first that its engine is for otherwise.
+  package var namedDevice: Device? { didSet { options.device = namedDevice ?? .cpu } }
 
   package init() {}
 
-  /// The engines that this version has, the fastest first.
-  package var backends: [any EngineBackend] { [OpenVINOBackend(library: library)] }
+  /// The engines that this version has, the fastest of each kind of device first.
+  package var backends: [any EngineBackend] {
+    [
+      OpenVINOBackend(library: library(of: .openvino)),
+      TensorRTBackend(.rtx, library: library(of: .tensorrtRTX)),
+      TensorRTBackend(.standard, library: library(of: .tensorrt)),
+    ]
+  }
+
+  /// The library that the user names belongs to the engine that they name, or to the one that `auto` takes on CPUs.
+  package func library(of engine: Runtime) -> String? {
+    engine == runtime || (runtime == .auto && engine == .openvino) ? library : nil
+  }
 
   /// Whether one of them can be used on this machine.
   package var isAnyAvailable: Bool {
     backends.contains { if case .available = $0.availability() { true } else { false } }
+  }
+
+  /// Whether the engine of that name can make engines here: its library is there, and for standard TensorRT a GPU.
+  package func isUsable(_ name: String) -> Bool {
+    guard let backend = backends.first(where: { $0.name == name }),
+      case .available(_, _, let devices) = backend.availability()
+    else { return false }
+    return name != TensorRTProduct.standard.rawValue || !devices.isEmpty
   }
 
   /// Compiles `graph` for the chosen device.
@@ -42,12 +65,24 @@ package struct EngineChoice: Sendable {
   }
 
   private var backend: any EngineBackend {
-    backends.first { runtime == .auto || $0.name == runtime.rawValue } ?? backends[0]
+    let fitting = backends.first {
+      runtime == .auto ? $0.deviceKinds.contains(options.device.kind) : $0.name == runtime.rawValue
+    }
+    return fitting ?? backends[0]
   }
 }
 
+/// Where a pipeline takes its engine from.
+protocol EngineProvider: Sendable {
+  /// The engine for inputs `[N, C, spatial…]` of this spatial shape.
+  func engine(spatialShape: [Int]) throws -> any CompiledEngine
+  /// The batches that its engines take; nil for all.
+  var batches: ClosedRange<Int>? { get }
+}
+
 /// The engines of one network, one for each input size, compiled when first asked for.
-final class EngineCache: Sendable {
+final class EngineCache: EngineProvider {
+  let batches: ClosedRange<Int>? = nil
   private let source: NetworkSource
   private let choice: EngineChoice
   private let engines = Mutex<[[Int]: any CompiledEngine]>([:])
@@ -71,8 +106,53 @@ final class EngineCache: Sendable {
 /// A session as the sliding window drives it.
 final class SessionPredictor: WindowPredictor {
   private let session: any Session
+  private let batches: ClosedRange<Int>?
 
-  init(_ session: any Session) { self.session = session }
+  /// - Parameter batches: What the engine takes; larger batches are split, and what is left over is filled up.
+  init(_ session: any Session, batches: ClosedRange<Int>? = nil) {
+    self.session = session
+    self.batches = batches
+  }
 
-  func predict(_ batch: Tensor, into outputs: inout [Tensor]) throws { try session.run([batch], into: &outputs) }
+  func predict(_ batch: Tensor, into outputs: inout [Tensor]) throws {
+    guard let batches, !batches.contains(batch.shape[0]) else { return try session.run([batch], into: &outputs) }
+    outputs = try inPieces(batch, batches)
+  }
+
+  private func inPieces(_ batch: Tensor, _ batches: ClosedRange<Int>) throws -> [Tensor] {
+    var results: [Tensor] = []
+    var start = 0
+    let count = batch.shape[0]
+    while start < count {
+      let size = min(batches.upperBound, count - start)
+      let piece = filled(batch.sliced(0, start..<start + size), to: max(size, batches.lowerBound))
+      for (index, output) in try session.run([piece]).enumerated() {
+        if index == results.count {
+          results.append(
+            Tensor(output.elementType, Shape([count] + output.shape.dimensions.dropFirst()), isZeroed: false))
+        }
+        let bytes = output.byteCount / output.shape[0]
+        results[index].withMutableBytes { target in
+          output.withUnsafeBytes { source in
+            UnsafeMutableRawBufferPointer(rebasing: target[start * bytes..<(start + size) * bytes])
+              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<(size * bytes)]))
+          }
+        }
+      }
+      start += size
+    }
+    return results
+  }
+
+  /// `piece` with zeros behind it.
+  private func filled(_ piece: Tensor, to count: Int) -> Tensor {
+    guard piece.shape[0] < count else { return piece }
+    var result = Tensor(piece.elementType, Shape([count] + piece.shape.dimensions.dropFirst()))
+    result.withMutableBytes { target in
+      piece.withUnsafeBytes { source in
+        UnsafeMutableRawBufferPointer(rebasing: target[..<source.count]).copyMemory(from: source)
+      }
+    }
+    return result
+  }
 }

@@ -46,6 +46,7 @@ package struct Inspection: Sendable, Encodable {
     kind = model.kind
     switch model {
     case .bundle(let bundle): try inspect(bundle, options)
+    case .package(let package): inspect(package)
     case .checkpoint: try inspectCheckpoint(options.checkpointKey)
     case .torchScript, .exportedProgram, .onnx: add("content", [("note", "this version can't read a \(model.kind)")])
     }
@@ -58,7 +59,7 @@ package struct Inspection: Sendable, Encodable {
     }
   }
 
-  private mutating func add(_ title: String, _ facts: [(String, String?)]) {
+  mutating func add(_ title: String, _ facts: [(String, String?)]) {
     let present = facts.compactMap { name, value in value.map { Fact(name: name, value: $0) } }
     if !present.isEmpty { sections.append(Section(title: title, facts: present)) }
   }

@@ -1,11 +1,14 @@
 import Archives
 package import Bundles
 package import Diagnostics
+package import Engines
 import Files
 
 /// What a path on the command line leads to, found out by its content.
 package enum Model: Sendable {
   case bundle(Bundle)
+  /// An engine that was exported, with the bundle's configs.
+  case package(EnginePackage)
   /// Weights alone; a config tells the network.
   case checkpoint(path: String)
   case torchScript(path: String)
@@ -15,7 +18,10 @@ package enum Model: Sendable {
   /// - Throws: `FileError` when nothing can be opened there, ``ModelError/notAModel(path:reason:)``, or what is wrong
   ///   with the bundle or archive.
   package init(path: String) throws {
+    // A package whose replacement was cut short is put back.
+    AtomicFolder.recover(path)
     switch PathKind(path: path) {
+    case .folder where EnginePackage.isPackage(path): self = .package(try EnginePackage(path: path))
     case .folder: self = .bundle(try Bundle(path: path))
     case .file: self = try Self.file(path)
     default: throw FileError.cannotOpen(path: path, reason: "no such file or folder")
@@ -43,6 +49,7 @@ package enum Model: Sendable {
   package var kind: String {
     switch self {
     case .bundle: "MONAI bundle"
+    case .package: "engine package"
     case .checkpoint: "checkpoint"
     case .torchScript: "TorchScript program"
     case .exportedProgram: "torch.export program"
@@ -53,6 +60,7 @@ package enum Model: Sendable {
   package var path: String {
     switch self {
     case .bundle(let bundle): bundle.path
+    case .package(let package): package.path
     case .checkpoint(let path), .torchScript(let path), .exportedProgram(let path), .onnx(let path): path
     }
   }

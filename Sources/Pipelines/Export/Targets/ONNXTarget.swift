@@ -1,0 +1,39 @@
+package import Diagnostics
+package import Engines
+import Graphs
+
+/// An ONNX file, opset 20, for whatever reads it. The batch stays open.
+package struct ONNXTarget: ExportTarget {
+  package let name = "onnx"
+  package let summary = "an ONNX file"
+  package var deviceKinds: [Device.Kind] { Device.Kind.allCases }
+  package let fixesBatch = false
+
+  package init() {}
+
+  package func check(_ options: ExportOptions) throws {
+    let given: [(String, Bool)] = [
+      ("--compute-capability", !options.computeCapabilities.isEmpty), ("--workspace", options.workspaceLimit != nil),
+      ("--optimization-level", options.optimizationLevel != nil), ("--keep-onnx", options.keepsONNX),
+    ]
+    for (option, isGiven) in given where isGiven {
+      throw ExportError.notForTarget(option: option, target: name, hint: "leave it out, or export to tensorrt-rtx")
+    }
+  }
+
+  package func library(_ options: ExportOptions) -> PackageManifest.Library? { nil }
+
+  /// No package has this target: it writes a plain file.
+  package func open(_ package: EnginePackage, _ choice: EngineChoice) throws -> any CompiledEngine {
+    throw EnginePackageError.unknownTarget(package: package.path, target: name)
+  }
+
+  package func build(
+    _ network: ExportedNetwork, _ options: ExportOptions, progress: ProgressObserver?
+  ) throws -> ExportProduct {
+    let writer = try ONNXWriter(network.graph)
+    return ExportProduct(
+      fileExtension: "onnx", libraryTitle: nil, write: { try writer.write(to: $0) }, verification: [],
+      notes: options.dynamicBatch == nil ? [] : ["an ONNX model's batch is open, so --dynamic-batch changes nothing"])
+  }
+}

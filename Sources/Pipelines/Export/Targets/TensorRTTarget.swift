@@ -1,0 +1,107 @@
+package import Diagnostics
+package import Engines
+import Files
+import Graphs
+import Tensors
+
+/// An engine of TensorRT for RTX, built on any machine, or of standard TensorRT, built on the machine with the GPU.
+package struct TensorRTTarget: ExportTarget {
+  package let product: TensorRTProduct
+  package var name: String { product.rawValue }
+  package var summary: String {
+    product == .rtx
+      ? "an engine package for GeForce and RTX GPUs, built without one"
+      : "an engine package for the NVIDIA GPU of this machine"
+  }
+  package var deviceKinds: [Device.Kind] { [.cuda] }
+  package let fixesBatch = true
+
+  package init(product: TensorRTProduct) { self.product = product }
+
+  package func check(_ options: ExportOptions) throws {
+    try requireDevice(options, title: product.title)
+    if product == .rtx, let refused = options.computeCapabilities.first(where: { !ComputeCapability.rtx.contains($0) })
+    {
+      throw TensorRTError.unsupportedComputeCapability(refused, library: product.title)
+    }
+    if product == .standard, !options.computeCapabilities.isEmpty {
+      throw TensorRTError.computeCapabilitiesAreFixed(library: product.title)
+    }
+    // A machine with GPUs must have the one that is asked for.
+    guard let ordinal = try options.device?.cudaOrdinal(), let driver = CUDADriver.system else { return }
+    try driver.requireDevice(ordinal)
+  }
+
+  package func library(_ options: ExportOptions) throws -> PackageManifest.Library? {
+    .found(by: TensorRTLibrary.search(product, location: options.library), title: product.title)
+  }
+
+  package func open(_ package: EnginePackage, _ choice: EngineChoice) throws -> any CompiledEngine {
+    let ordinal = try choice.namedDevice?.cudaOrdinal(for: product.title) ?? 0
+    let title = package.manifest.library.title
+    guard let driver = CUDADriver.system, try driver.deviceCount() > 0 else {
+      throw EnginePackageError.needsGPU(
+        package: package.path, library: title, reason: "this machine has no NVIDIA GPU or no driver for it")
+    }
+    let library = try TensorRTLibrary.load(product, location: choice.library)
+    return try package.engineFile().withBytes { bytes in
+      try TensorRTEngine(bytes, library: library, driver: driver, ordinal: ordinal)
+    }
+  }
+
+  package func build(
+    _ network: ExportedNetwork, _ options: ExportOptions, progress: ProgressObserver?
+  ) throws -> ExportProduct {
+    let library = try TensorRTLibrary.load(product, location: options.library)
+    let source = try EngineSource(network.graph)
+    let plan = try withSelectedGPU(options) {
+      try TensorRTBuilder(library: library).build(
+        onnx: source.onnx.bytes, options: buildOptions(network, options, source), progress: progress)
+    }
+    var notes: [String] = []
+    if product == .rtx, options.device != nil, CUDADriver.system == nil {
+      notes.append("the engine was built without a GPU; --device only matters where it runs")
+    }
+    return ExportProduct(
+      fileExtension: "trt", libraryTitle: plan.library, write: { try plan.write(to: $0) },
+      verification: [try verdict(plan, library)], notes: notes)
+  }
+
+  private func buildOptions(
+    _ network: ExportedNetwork, _ options: ExportOptions, _ source: EngineSource
+  ) -> TensorRTBuildOptions {
+    var build = TensorRTBuildOptions()
+    build.computeCapabilities = options.computeCapabilities
+    build.workspaceLimit = options.workspaceLimit
+    build.optimizationLevel = options.optimizationLevel
+    let batch = network.batch
+    let ranges = source.inputs.filter { !$0.isStatic }.map { input in
+      let shapes = [batch.minimum, batch.optimum, batch.maximum].map { size in
+        Shape(input.dimensions.map { $0 ?? size })
+      }
+      return (input.name, TensorRTShapeRange(minimum: shapes[0], optimum: shapes[1], maximum: shapes[2]))
+    }
+    if !ranges.isEmpty { build.profiles = [Dictionary(ranges) { first, _ in first }] }
+    return build
+  }
+
+  /// Standard TensorRT builds for the GPU that is current.
+  private func withSelectedGPU<Result>(_ options: ExportOptions, _ body: () throws -> Result) throws -> Result {
+    guard product == .standard, let driver = CUDADriver.system else { return try body() }
+    return try driver.withDevice(options.device?.cudaOrdinal(for: product.title) ?? 0, body)
+  }
+
+  /// What the library says of the engine's header.
+  private func verdict(_ plan: TensorRTPlan, _ library: TensorRTLibrary) throws -> PackageManifest.Verification {
+    let runtime = try TensorRTRuntime(library: library)
+    let name = "engine"
+    return switch plan.withUnsafeBytes({ runtime.verdict(on: $0) }) {
+    case .valid, .suboptimal: .init(name, .passed, "the library takes it on the GPU here")
+    case .noGPU: .init(name, .notChecked, "well-formed; it wasn't run, because there is no NVIDIA GPU here")
+    case .unknown: .init(name, .notChecked, "it wasn't run; this library tells nothing without opening it")
+    case .invalid(let reasons):
+      .init(name, .notChecked, "it isn't for the GPU here: \(reasons.joined(separator: "; "))")
+    case .malformed: .init(name, .failed, "the library doesn't recognise it")
+    }
+  }
+}
