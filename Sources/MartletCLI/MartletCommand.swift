@@ -23,6 +23,8 @@ struct MartletCommand: ParsableCommand {
       try command.run()
     } catch let error as any DiagnosedError {
       Terminal.report(error.diagnosis)
+      // A library may still be at work in the background; its clean-up at exit would pull the ground from under it.
+      if error.diagnosis.kind == .interrupted { Interruption.exit() }
       Foundation.exit(error.diagnosis.kind.exitCode)
     } catch {
       exit(withError: error)

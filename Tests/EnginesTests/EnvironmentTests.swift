@@ -72,9 +72,65 @@ import Testing
 
   @Test func thisMachineIsReadAndEncodesAsJSON() throws {
     let environment = Environment.examine([])
-    #expect(environment.checks.map(\.name) == ["processor", "cores", "memory", "temporary folder"])
+    #expect(environment.checks.map(\.name).starts(with: ["processor", "cores", "memory", "temporary folder"]))
+    #expect(environment.checks.count > 4)
     #expect(environment.checks.allSatisfy { !$0.value.isEmpty && ($0.status == .ok) == ($0.remedy == nil) })
     let decoded = try JSONDecoder().decode(Environment.self, from: JSONEncoder().encode(environment))
     #expect(decoded == environment)
+  }
+
+  // MARK: NVIDIA
+
+  /// A backend whose library is there in some version.
+  private struct Present: EngineBackend {
+    let name: String
+    var title: String { name }
+    let deviceKinds: [Device.Kind] = [.cuda]
+    func availability() -> EngineAvailability { .available(version: "1.7.1", location: nil, devices: []) }
+    func compile(_ source: EngineSource, _ options: EngineOptions) throws -> any CompiledEngine {
+      throw EngineError.runFailed(backend: name, reason: "it is a stand-in")
+    }
+  }
+
+  private func nvidia(cuda: String = "12.9", _ capabilities: [ComputeCapability]) -> NVIDIAFacts {
+    NVIDIAFacts(
+      driverVersion: "580.95.05", cudaVersion: cuda,
+      devices: capabilities.enumerated().map {
+        CUDADevice(ordinal: $0, name: "Some GPU", computeCapability: $1, memory: 24 << 30)
+      })
+  }
+
+  private func checks(_ nvidia: NVIDIAFacts, _ product: TensorRTProduct = .rtx) -> [Environment.Check] {
+    Environment.examine([Present(name: product.rawValue)], facts: facts(), nvidia: nvidia).checks
+  }
+
+  @Test func eachGPUIsNamedWithItsCapabilityAndMemory() throws {
+    let found = checks(nvidia([ComputeCapability(8, 6), ComputeCapability(12, 0)]))
+    #expect(found.first { $0.name == "NVIDIA driver" }?.value == "580.95.05, CUDA 12.9")
+    #expect(found.first { $0.name == "GPU cuda:1" }?.value == "Some GPU, compute capability 12.0, 24.0 GiB")
+    #expect(found.first { $0.name == "TensorRT for RTX and GPU" }?.status == .ok)
+  }
+
+  @Test func aPairThatDoesntFitIsAWarningWithARemedy() throws {
+    let hopper = try #require(checks(nvidia([ComputeCapability(9, 0)])).last)
+    #expect(hopper.status == .warning && hopper.value.contains("9.0") && hopper.remedy?.contains("tensorrt") == true)
+    // Standard TensorRT serves it.
+    #expect(checks(nvidia([ComputeCapability(9, 0)]), .standard).last?.status == .ok)
+    let old = try #require(checks(nvidia(cuda: "11.4", [ComputeCapability(8, 6)])).last)
+    #expect(old.status == .warning && old.value.contains("11.4") && old.remedy?.contains("driver") == true)
+  }
+
+  @Test func withoutAGPUItIsSaidWhatStillWorks() throws {
+    let none = checks(NVIDIAFacts(driverVersion: nil, cudaVersion: nil, devices: [], problem: "no driver"))
+    let row = try #require(none.first { $0.name == "NVIDIA GPU" })
+    #expect(row.status == .missing && row.value == "no driver" && row.remedy?.contains("tensorrt-rtx") == true)
+    #expect(!none.contains { $0.name.hasSuffix("and GPU") })
+  }
+
+  @Test(arguments: [Int32(101_600), 10_701]) func theDriversGPUsAreRead(version: Int32) throws {
+    try TensorRTDouble.use(version: version) { _ in
+      let facts = NVIDIAFacts.current(try CUDADriver(path: TensorRTDouble.path))
+      #expect(!facts.devices.isEmpty && facts.cudaVersion != nil && facts.problem == nil)
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Diagnostics
 import Engines
 import Files
 import Graphs
@@ -132,7 +133,7 @@ import Testing
     let graph = try residualUnit(scale: 20)
     let rounded = try PassDriver([HalfPrecision(), HalfRounding()]).run(graph).graph
     let result = try run(rounded, image(magnitude, [1, 4, 8, 8, 8])).array(of: Float.self)
-    #expect(result.allSatisfy(\.isFinite))
+    #expect(result.allSatisfy { $0.isFinite })
   }
 
   @Test func theRoundingIsHalfs() throws {

@@ -85,7 +85,7 @@ char *_Nullable OVModelCompile(
     OVCompiledModel *_Nullable *_Nonnull compiled);
 /// Writes the compiled network to the file `path`.
 char *_Nullable OVCompiledModelExport(const OVLibrary *library, const OVCompiledModel *compiled, const char *path);
-/// Reads a compiled network from the bytes of such a file, which aren't used after the call.
+/// Reads a compiled network from the bytes of such a file, which must stay while the network does: its weights lie there.
 char *_Nullable OVCompiledModelImport(
     const OVLibrary *library, const OVCore *core, const void *bytes, size_t count, const char *device,
     OVCompiledModel *_Nullable *_Nonnull compiled);

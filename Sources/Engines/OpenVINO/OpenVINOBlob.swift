@@ -1,4 +1,5 @@
 import COpenVINO
+package import Files
 import Tensors
 
 /// A network that OpenVINO compiled earlier and wrote to a file, for inputs of one set of shapes.
@@ -9,22 +10,21 @@ package struct OpenVINOBlob: CompiledEngine {
   package var inputs: [TensorSpecification] { source.inputs }
   package var outputs: [TensorSpecification] { source.outputs }
 
-  /// Opens the bytes of such a file.
+  /// Opens such a file, which stays mapped while the engine lives.
   /// - Parameters:
   ///   - inputs: Of fixed shapes, as the file was written for.
   ///   - search: Where the library is.
   /// - Throws: ``EngineError``; a file of another version of the library is refused by the library.
   package init(
-    _ bytes: UnsafeRawBufferPointer, inputs: [TensorSpecification], outputs: [TensorSpecification],
-    search: LibrarySearch
+    _ file: MappedFile, inputs: [TensorSpecification], outputs: [TensorSpecification], search: LibrarySearch
   ) throws {
     let runtime = try OpenVINORuntime.load(search)
-    guard let base = bytes.baseAddress, bytes.count > 0 else {
+    guard let base = file.bytes.baseAddress else {
       throw OpenVINOModel.refused("the compiled network is empty")
     }
     var compiled: OpaquePointer?
     if let reason = takeText(
-      OVCompiledModelImport(runtime.library, runtime.core, base, bytes.count, "CPU", &compiled))
+      OVCompiledModelImport(runtime.library, runtime.core, base, file.bytes.count, "CPU", &compiled))
     {
       throw OpenVINOModel.refused(
         "it can't read the compiled network, which another version may have written: \(reason)")
@@ -32,7 +32,7 @@ package struct OpenVINOBlob: CompiledEngine {
     guard let compiled else { throw OpenVINOModel.refused("it gave no compiled model") }
     let shapes = inputs.map { Shape($0.dimensions.map { $0 ?? 1 }) }
     let ports = zip(inputs, shapes).map { OVPort(elementType: $0.elementType.openVINO, shape: $1) }
-    let plan = try OpenVINOPlan(runtime, compiled, inputShapes: shapes, inputs: ports, outputs: outputs)
+    let plan = try OpenVINOPlan(runtime, compiled, inputShapes: shapes, inputs: ports, outputs: outputs, file: file)
     source = Plan(inputs: inputs, outputs: outputs, plan: plan)
     settings = [
       EngineSetting("engine", "OpenVINO \(runtime.version)"), EngineSetting("library", runtime.path),
@@ -55,13 +55,18 @@ package struct OpenVINOBlob: CompiledEngine {
 extension OpenVINOBackend {
   /// Compiles the network for a fixed batch and writes it to the file `path`, which appears whole or not at all only
   /// as part of an atomically written folder.
-  /// - Returns: The library's title, `OpenVINO 2026.4.1`.
   /// - Throws: ``DeviceError``, ``EngineError``.
-  package func export(_ source: EngineSource, _ options: EngineOptions, to path: String) throws -> String {
+  package func export(_ source: EngineSource, _ options: EngineOptions, to path: String) throws {
     try requireDevice(options.device)
     let runtime = try OpenVINORuntime.load(search)
     let model = try OpenVINOModel(runtime, source, properties: try OpenVINOProperties(options))
     try model.plan(for: source.inputs.map { $0.shape(batch: options.batch) }).export(to: path)
-    return "\(title) \(runtime.version)"
+  }
+
+  /// The library's name and release, `OpenVINO 2026.4.1`.
+  /// - Throws: ``EngineError`` when it isn't here.
+  package func libraryTitle() throws -> String {
+    let version = try OpenVINORuntime.load(search).version
+    return "\(title) \(version.prefix { $0 != "-" })"
   }
 }

@@ -1,5 +1,6 @@
 import COpenVINO
 import Diagnostics
+import Files
 import Synchronization
 import Tensors
 
@@ -107,13 +108,16 @@ final class OpenVINOPlan: Sendable {
   let inputPorts: [OVPort]
   let outputPorts: [OVPort]
   private nonisolated(unsafe) let handle: OpaquePointer
+  /// The file that the weights lie in, for a network that was compiled earlier. It goes after the handle.
+  private let file: MappedFile?
 
   /// Takes over `handle`.
   init(
     _ runtime: OpenVINORuntime, _ handle: OpaquePointer, inputShapes: [Shape], inputs: [OVPort],
-    outputs: [TensorSpecification]
+    outputs: [TensorSpecification], file: MappedFile? = nil
   ) throws {
     self.runtime = runtime
+    self.file = file
     self.handle = handle
     self.inputShapes = inputShapes
     inputPorts = inputs

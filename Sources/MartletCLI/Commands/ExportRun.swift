@@ -1,3 +1,5 @@
+import ArgumentParser
+import Diagnostics
 import Engines
 import Files
 import Pipelines
@@ -13,8 +15,8 @@ struct ExportRun {
     let result = try export.run()
     display.finish()
     let facts = ExportFacts(result)
-    if printing.json { return try Terminal.printJSON(facts) }
-    print(facts.text)
+    if printing.json { try Terminal.printJSON(facts) } else { print(facts.text) }
+    if result.verification.contains(where: { $0.outcome == .failed }) { throw ExitCode(Diagnosis.Kind.data.exitCode) }
   }
 }
 

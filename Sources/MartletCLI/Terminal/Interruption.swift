@@ -18,6 +18,12 @@ enum Interruption {
     signal(SIGXFSZ, SIG_IGN)
   }
 
+  /// Ends the process at once, after what was printed is out.
+  static func exit() -> Never {
+    fflush(nil)
+    _exit(Diagnosis.Kind.interrupted.exitCode)
+  }
+
   private static let handler: @convention(c) (Int32) -> Void = { _ in
     Cancellation.request()
     if count.add(1, ordering: .relaxed).newValue > 1 { _exit(Diagnosis.Kind.interrupted.exitCode) }

@@ -124,13 +124,8 @@ package struct Export {
 
   private func build(_ prepared: Prepared) throws -> (ExportProduct, [PackageManifest.Verification]) {
     try Cancellation.check()
-    let product: ExportProduct
-    do {
-      product = try clock.measure("building") { try target.build(prepared.network, options, progress: progress) }
-    } catch {
-      // The check works on the same weights, and is let finish before they go.
-      _ = try? prepared.check?.wait()
-      throw error
+    let product = try clock.measure("building") {
+      try target.build(prepared.network, options, progress: progress)
     }
     guard let check = prepared.check else { return (product, product.verification) }
     progress?(ProgressUpdate(stage: "checking fp16 on the CPU", completed: 0, total: 1))
@@ -250,7 +245,9 @@ private struct Recipe {
       ("optimization-level", options.optimizationLevel.map { "\($0)" }),
       ("device", target.name == "tensorrt" ? options.device?.description : nil),
     ]
-    self.options = entries.compactMap { name, value in value.map { "\(name)=\($0)" } }
+    self.options = entries.compactMap { name, value in
+      value.flatMap { $0.isEmpty ? nil : "\(name)=\($0)" }
+    }
   }
 
   /// Whether `package` is what following the recipe would give, and holds what the options ask for.

@@ -69,10 +69,9 @@ struct PackagedEngines: EngineProvider {
             package: package.path, reason: "it keeps no ONNX model, and \(file.path) isn't what it was made from")
         }
       }
-      options.configFiles = nil
+      options.configFiles = recorded.files.map(\.path).filter { recorded.configs.contains(Paths.name(of: $0)) }
       options.overrides = try recorded.overrides.map { try ConfigOverride(parsing: $0) }
       let model = try Model(path: recorded.model)
-      if case .checkpoint = model { options.configFiles = recorded.files.map(\.path).filter { $0 != recorded.model } }
       return EngineCache(source: try NetworkSource(model, options), choice: choice)
     }
     let bundle = Model.bundle(try Bundle(path: package.path))

@@ -27,6 +27,7 @@ struct PrecisionCheck: Sendable {
     }
     let inputs = try original.inputs.map { try Self.noise(original.type(of: $0), name: original.name(of: $0)) }
     let reference = try outputs(of: original, inputs)
+    try Cancellation.check()
     let rounded = try PassDriver([HalfRounding()]).run(half).graph
     let results = try outputs(of: rounded, inputs)
     let comparisons = try zip(original.outputs, zip(results, reference)).map {
@@ -93,8 +94,9 @@ final class PendingCheck: Sendable {
   }
 
   /// The finding, once it is there; called once.
+  /// - Throws: what the check threw; `InterruptedError` as soon as a stop is requested. The check then ends by itself.
   func wait() throws -> Finding {
-    isDone.wait()
+    while isDone.wait(timeout: .now() + .milliseconds(50)) == .timedOut { try Cancellation.check() }
     guard let outcome = result.withLock({ $0 }) else { throw DefectError("a check ended without a finding") }
     return try outcome.get()
   }

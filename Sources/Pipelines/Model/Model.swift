@@ -79,7 +79,7 @@ package enum ModelError: DiagnosedError, Equatable {
     switch self {
     case .notSupported(let kind, let path):
       Diagnosis(
-        .data, "this version can't import a \(kind)", at: path,
+        .data, "this version can't import a model of this kind: \(kind)", at: path,
         expected: "a MONAI bundle, or a checkpoint with its config",
         hint: "give the bundle's folder, or the checkpoint with --config-file")
     case .needsConfig(let path):

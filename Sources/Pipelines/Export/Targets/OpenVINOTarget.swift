@@ -36,12 +36,10 @@ package struct OpenVINOTarget: ExportTarget {
     if let device = choice.namedDevice, device.kind != .cpu {
       throw DeviceError.wrongKind(asked: device, backend: "OpenVINO", takes: [.cpu])
     }
-    return try package.engineFile().withBytes { bytes in
-      try OpenVINOBlob(
-        bytes, inputs: package.manifest.inputs.map(\.specification),
-        outputs: package.manifest.outputs.map(\.specification),
-        search: OpenVINOBackend(library: choice.library(of: .openvino)).search)
-    }
+    return try OpenVINOBlob(
+      try package.engineFile(), inputs: package.manifest.inputs.map(\.specification),
+      outputs: package.manifest.outputs.map(\.specification),
+      search: OpenVINOBackend(library: choice.library(of: .openvino)).search)
   }
 
   package func build(
@@ -53,8 +51,8 @@ package struct OpenVINOTarget: ExportTarget {
     let source = try EngineSource(network.graph)
     // Compiling writes the file, so that it happens where the file goes.
     return ExportProduct(
-      fileExtension: "blob", libraryTitle: "OpenVINO",
-      write: { path in _ = try backend.export(source, engineOptions, to: path) },
+      fileExtension: "blob", libraryTitle: try backend.libraryTitle(),
+      write: { path in try backend.export(source, engineOptions, to: path) },
       verification: [],
       notes: options.precision == .fp16
         ? ["OpenVINO computes on this CPU in float32; fp16 halves the weights only"] : [])

@@ -101,7 +101,8 @@ package struct TensorRTTarget: ExportTarget {
     case .unknown: .init(name, .notChecked, "it wasn't run; this library tells nothing without opening it")
     case .invalid(let reasons):
       .init(name, .notChecked, "it isn't for the GPU here: \(reasons.joined(separator: "; "))")
-    case .malformed: .init(name, .failed, "the library doesn't recognise it")
+    case .malformed:
+      throw TensorRTError.engineRefused(library: library.title, reason: "it doesn't recognise what it built")
     }
   }
 }
