@@ -5,7 +5,7 @@ import Pipelines
 ///
 ///     try Converter(bundle: "Examples/brain-tissue").exportONNX(to: "brain.onnx")
 public struct Converter: Sendable {
-  private let bundle: String
+  let bundle: String
   /// The input's extents without batch and channels; nil for the inferer's window or what the metadata says.
   public var inputShape: [Int]?
 

@@ -85,8 +85,8 @@ package struct Export {
   private struct Prepared {
     var network: ExportedNetwork
     var source: NetworkSource
-    /// What runs meanwhile; its finding comes first among the verifications.
-    var check: PendingCheck?
+    /// Compares the network with float32; nil where it is float32.
+    var check: PrecisionCheck?
     var notes: [String]
   }
 
@@ -108,18 +108,14 @@ package struct Export {
     var prepared = Prepared(
       network: ExportedNetwork(graph: rewritten.graph, batch: batch), source: source, check: nil,
       notes: rewritten.notes)
-    if options.precision == .fp16 { prepared.check = try checkPrecision(original, rewritten.graph) }
+    if options.precision == .fp16, options.verifies {
+      // One sample tells as much as a batch of them.
+      let single = try PassDriver([FixedBatch(1)]).run(original).graph
+      let library = target.name == "openvino" ? options.library : nil
+      prepared.check = PrecisionCheck(
+        original: single, half: rewritten.graph, backend: OpenVINOBackend(library: library))
+    }
     return prepared
-  }
-
-  /// Begins the comparison with float32; the engine is built meanwhile, which takes one core only.
-  private func checkPrecision(_ original: Graph, _ half: Graph) throws -> PendingCheck {
-    guard options.verifies else { return PendingCheck(.init(PrecisionCheck.name, .notChecked, "--no-verify")) }
-    // One sample tells as much as a batch of them.
-    let single = try PassDriver([FixedBatch(1)]).run(original).graph
-    let library = target.name == "openvino" ? options.library : nil
-    let check = PrecisionCheck(original: single, half: half, backend: OpenVINOBackend(library: library))
-    return PendingCheck { try check.run() }
   }
 
   private func build(_ prepared: Prepared) throws -> (ExportProduct, [PackageManifest.Verification]) {
@@ -127,10 +123,15 @@ package struct Export {
     let product = try clock.measure("building") {
       try target.build(prepared.network, options, progress: progress)
     }
-    guard let check = prepared.check else { return (product, product.verification) }
+    return (product, try precisionFinding(prepared) + product.verification)
+  }
+
+  /// The build has all cores for itself first: together they take longer than one after the other.
+  private func precisionFinding(_ prepared: Prepared) throws -> [PackageManifest.Verification] {
+    guard options.precision == .fp16 else { return [] }
+    guard let check = prepared.check else { return [.init(PrecisionCheck.name, .notChecked, "--no-verify")] }
     progress?(ProgressUpdate(stage: "checking fp16 on the CPU", completed: 0, total: 1))
-    let finding = try clock.measure("check") { try check.wait() }
-    return (product, [finding] + product.verification)
+    return try clock.measure("check") { [try PendingCheck { try check.run() }.wait()] }
   }
 
   private func result(

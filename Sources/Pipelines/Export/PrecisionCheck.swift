@@ -73,17 +73,12 @@ struct PrecisionCheck: Sendable {
   }
 }
 
-/// A check that runs on a thread of its own, or whose finding is there already.
+/// A check on a thread of its own, so that a wish to stop is heard while a library is at work.
 final class PendingCheck: Sendable {
   typealias Finding = PackageManifest.Verification
 
   private let result = Mutex<Result<Finding, any Error>?>(nil)
   private let isDone = DispatchSemaphore(value: 0)
-
-  init(_ finding: Finding) {
-    result.withLock { $0 = .success(finding) }
-    isDone.signal()
-  }
 
   init(_ body: @escaping @Sendable () throws -> Finding) {
     DispatchQueue.global(qos: .userInitiated).async { [self] in
