@@ -17,7 +17,8 @@ package final class MappedFile: Sendable {
   /// - Throws: ``FileError/cannotOpen(path:reason:)``, ``FileError/notARegularFile(path:)``.
   package init(path: String) throws {
     self.path = path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // A pipe is refused below; opening it must not wait for someone to write to it.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError.cannotOpen(path: path, reason: systemReason()) }
     defer { close(descriptor) }
     var status = stat()

@@ -24,7 +24,8 @@ package enum Model: Sendable {
     case .folder where EnginePackage.isPackage(path): self = .package(try EnginePackage(path: path))
     case .folder: self = .bundle(try Bundle(path: path))
     case .file: self = try Self.file(path)
-    default: throw FileError.cannotOpen(path: path, reason: "no such file or folder")
+    case .other: throw FileError.notARegularFile(path: path)
+    case nil: throw FileError.cannotOpen(path: path, reason: "no such file or folder")
     }
   }
 
