@@ -15,12 +15,22 @@ package enum ScanList {
     return scans
   }
 
-  /// Results are named after their scans.
-  /// - Throws: ``ScanError/sameOutput(scans:)`` when two scans in different folders share a name.
+  /// Results are named after their scans, without the extension.
+  /// - Throws: ``ScanError/sameOutput(scans:)`` when two scans share that name: `a/x.nii` and `b/x.nii.gz`.
   package static func requireDifferentNames(_ scans: [String]) throws {
-    let byName = Dictionary(grouping: scans) { Paths.name(of: $0) }
-    guard let clash = byName.values.first(where: { $0.count > 1 }) else { return }
+    let byName = Dictionary(grouping: scans, by: nameWithoutExtension)
+    guard let clash = scans.lazy.compactMap({ byName[nameWithoutExtension($0)] }).first(where: { $0.count > 1 }) else {
+      return
+    }
     throw ScanError.sameOutput(scans: clash)
+  }
+
+  /// `x` of `a/x.nii.gz` and of `a/x.nii`.
+  private static func nameWithoutExtension(_ path: String) -> String {
+    var name = Substring(Paths.name(of: path))
+    if name.hasSuffix(".gz") { name = name.dropLast(".gz".count) }
+    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return String(name) }
+    return String(name[..<dot])
   }
 
   private static func expand(_ pattern: String) throws -> [String] {
