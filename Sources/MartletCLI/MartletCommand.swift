@@ -27,7 +27,17 @@ struct MartletCommand: ParsableCommand {
       if error.diagnosis.kind == .interrupted { Interruption.exit() }
       Foundation.exit(error.diagnosis.kind.exitCode)
     } catch {
-      exit(withError: error)
+      end(error)
     }
+  }
+
+  /// Ends the process as the argument parser wants it: help and versions to standard output, a wrong usage in the form
+  /// of all errors.
+  private static func end(_ error: any Error) -> Never {
+    guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+    let message = fullMessage(for: error)
+    let prefix = "Error: "
+    Terminal.printError("error: " + (message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message))
+    Foundation.exit(Diagnosis.Kind.usage.exitCode)
   }
 }

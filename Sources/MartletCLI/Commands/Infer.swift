@@ -29,6 +29,7 @@ struct Infer: ParsableCommand {
   @OptionGroup var printing: OutputArguments
 
   func run() throws {
+    try OptionError.requireFolder(output)
     let tensors = try Self.paths(inputs).map { try Npy.read(path: $0) }
     let run = try NetworkRun(try Model(path: model), try network.options(), try engine.choice(), inputs: tensors)
     let comparisons = try reference.map { try compare(run, Self.paths($0)) } ?? []

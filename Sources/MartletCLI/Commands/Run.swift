@@ -36,6 +36,7 @@ struct Run: ParsableCommand {
   @OptionGroup var printing: OutputArguments
 
   func run() throws {
+    try OptionError.requireFolder(output)
     let scans = try ScanList.expand(input)
     try ScanList.requireDifferentNames(scans)
     let pipeline = try pipeline()

@@ -81,6 +81,7 @@ enum OptionError: DiagnosedError {
   case notNumbers(option: String, text: String)
   case notBytes(option: String, text: String)
   case unknownTarget(String, known: [String])
+  case emptyFolder
 
   var diagnosis: Diagnosis {
     switch self {
@@ -90,6 +91,8 @@ enum OptionError: DiagnosedError {
       Diagnosis(.usage, "\(option) is '\(text)'", expected: "a number of bytes above 0, such as 1073741824, 512M or 2G")
     case .unknownTarget(let name, let known):
       Diagnosis(.usage, "there is no target '\(name)'", expected: known.joined(separator: ", "))
+    case .emptyFolder:
+      Diagnosis(.usage, "--output is empty", expected: "a folder", hint: "use --output . for the current folder")
     }
   }
 
@@ -103,6 +106,11 @@ enum OptionError: DiagnosedError {
     let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
     guard !overflow else { throw notBytes(option: option, text: text) }
     return bytes
+  }
+
+  /// An unset variable of a script must not scatter results over the current folder.
+  static func requireFolder(_ output: String) throws {
+    guard !output.isEmpty else { throw emptyFolder }
   }
 
   /// The numbers of `1,1,96,96,96`.
