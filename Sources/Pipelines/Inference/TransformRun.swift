@@ -34,6 +34,9 @@ package struct TransformRun {
   /// Compose is applied to the prediction; a SaveImaged in it is left out.
   /// - Returns: The paths that were written.
   package func run(scan: String, prediction: String?, output: String, progress: ProgressObserver?) throws -> [String] {
+    guard [".nii", ".nii.gz", ".npy"].contains(where: output.hasSuffix) else {
+      throw TransformRunError.unknownExtension(path: output)
+    }
     let compose = try config.component(id)
     let before = prediction == nil ? compose : try config.component("preprocessing")
     let imageKey = before.firstLoadedKey ?? "image"
@@ -56,7 +59,6 @@ package struct TransformRun {
         volume.voxels.permuted([1, 2, 3, 0]), affine: image.affine, elementType: volume.voxels.elementType, to: path)
       return [path]
     }
-    guard path.hasSuffix(".npy") else { throw TransformRunError.unknownExtension(path: path) }
     let affinePath = path.dropLast(".npy".count) + ".affine.npy"
     try Npy.write(image.voxels, to: path)
     try Npy.write(Tensor(image.affine.elements, [4, 4]), to: String(affinePath))
