@@ -5,6 +5,7 @@ package import Engines
 import Files
 import Images
 import OrderedCollections
+import Synchronization
 import Tensors
 import Transforms
 
@@ -98,6 +99,7 @@ package struct BundlePipeline: Sendable {
     let shape = try definition.inferer.batchShape(for: input.shape)
     let engine = try engines.engine(spatialShape: Array(shape.dimensions.dropFirst(2)))
     try requireChannels(engine, input.shape)
+    try requireFinite(input)
     let predictors = try (0..<max(sessionCount, 1)).map { _ in
       SessionPredictor(try engine.makeSession(), batches: engines.batches)
     }
@@ -106,8 +108,29 @@ package struct BundlePipeline: Sendable {
     return output.reshaped(Shape(Array(output.shape.dimensions.dropFirst())))
   }
 
+  private func requireFinite(_ input: Tensor) throws {
+    let voxels = input.nonFiniteCount
+    guard voxels == 0 else { throw ScanError.notFinite(voxels: voxels) }
+  }
+
   private func requireChannels(_ engine: any CompiledEngine, _ shape: Shape) throws {
     guard let expected = engine.inputs.first?.dimensions.dropFirst().first ?? nil, shape.rank > 1 else { return }
     guard shape[1] == expected else { throw ScanError.wrongChannels(found: shape[1], expected: expected) }
+  }
+}
+
+extension Tensor {
+  /// How many elements of a float32 tensor are NaN or infinite.
+  fileprivate var nonFiniteCount: Int {
+    withElements(of: Float.self) { elements in
+      let values = Shared(elements)
+      let total = Atomic(0)
+      Parallel.forEach(elements.count, grain: 1 << 16) { range in
+        var count = 0
+        for index in range where !values.value[index].isFinite { count += 1 }
+        total.add(count, ordering: .relaxed)
+      }
+      return total.load(ordering: .relaxed)
+    }
   }
 }

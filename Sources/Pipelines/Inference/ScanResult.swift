@@ -29,6 +29,8 @@ struct StageTimes {
 /// A scan doesn't fit the pipeline.
 package enum ScanError: DiagnosedError, Equatable {
   case wrongChannels(found: Int, expected: Int)
+  /// One NaN or infinity spreads over all that a window or a normalisation sees.
+  case notFinite(voxels: Int)
   case noScans(patterns: [String])
   case sameOutput(scans: [String])
 
@@ -38,6 +40,11 @@ package enum ScanError: DiagnosedError, Equatable {
       Diagnosis(
         .data, "the scan has \(found) \(found == 1 ? "channel" : "channels") after preprocessing",
         expected: "\(expected), as the network's in_channels says")
+    case .notFinite(let voxels):
+      Diagnosis(
+        .data, "\(voxels) \(voxels == 1 ? "voxel is" : "voxels are") NaN or infinite after preprocessing",
+        expected: "finite numbers, as the network's result is meaningless around others",
+        hint: "replace the NaN and infinite voxels of the scan, for example by its background value")
     case .noScans(let patterns):
       Diagnosis(
         .noInput, "no scan was found", at: patterns.joined(separator: ", "), expected: ".nii or .nii.gz files",
