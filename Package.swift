@@ -58,15 +58,18 @@ let package = Package(
       "Graphs",
       ["Tensors", "Files", "Diagnostics", collections, .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["ONNX/onnx.proto"]),
+    library("Passes", ["Graphs", "Tensors", "Diagnostics", collections]),
     library("Networks", ["Archives", "Arguments", "Graphs", "Tensors", "Diagnostics", collections]),
+
+    // C, for the loops that decide the time.
+    .target(name: "CKernels"),
 
     // Engines.
     .target(name: "COpenVINO"),
     .target(name: "CTensorRT"),
-    library("Engines", ["Graphs", "Tensors", "Files", "Diagnostics", "COpenVINO", "CTensorRT"]),
+    library("Engines", ["Graphs", "Tensors", "Files", "Diagnostics", "CKernels", "COpenVINO", "CTensorRT"]),
 
     // Scans.
-    .target(name: "CKernels"),
     library("Images", ["Tensors", "CKernels", "CDeflate", "Files", "Diagnostics"]),
     library("Transforms", ["Images", "Tensors", "Arguments", "CKernels", "Files", "Diagnostics", collections]),
 
@@ -74,14 +77,13 @@ let package = Package(
     library(
       "Pipelines",
       [
-        "Bundles", "Networks", "Engines", "Transforms", "Images", "Archives", "Graphs", "Tensors", "CKernels",
-        "Arguments", "Files", "Diagnostics", collections,
+        "Bundles", "Networks", "Passes", "Engines", "Transforms", "Images", "Archives", "Graphs", "Tensors",
+        "CKernels", "Arguments", "Files", "Diagnostics", collections,
       ]),
     library(
       "Martlet",
       [
-        "Pipelines", "Bundles", "Networks", "Engines", "Transforms", "Images", "Archives", "Graphs", "Tensors",
-        "Arguments", "Files", "Diagnostics",
+        "Pipelines", "Bundles", "Engines", "Images", "Diagnostics",
       ]),
     .executableTarget(
       name: "MartletCLI",
@@ -105,13 +107,17 @@ let package = Package(
     tests("PythonSyntax", ["Diagnostics"]),
     tests("Bundles", ["Arguments", "PythonSyntax", "Files", "Diagnostics"]),
     tests("Graphs", ["Tensors", "Diagnostics"]),
+    tests("Passes", ["Engines", "Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Images", ["Tensors", "Files", "Diagnostics", "CDeflate"]),
     tests("Transforms", ["Images", "Archives", "Arguments", "Tensors", "Files", "Diagnostics"]),
     tests(
       "Pipelines",
-      ["Arguments", "Archives", "Tensors", "Diagnostics", "Files", "Images", "Transforms", "Engines", "Bundles"]),
+      [
+        "Bundles", "Engines", "Passes", "Images", "Transforms", "Archives", "Graphs", "Tensors", "Arguments", "Files",
+        "Diagnostics",
+      ]),
     tests("Martlet", ["Images", "Tensors"]),
   ],
   swiftLanguageModes: [.v6],

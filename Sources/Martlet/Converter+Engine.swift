@@ -17,6 +17,7 @@ extension Converter {
 
   /// How an engine is built.
   public struct EngineOptions: Sendable {
+    /// What the network computes in.
     public var precision = Precision.fp32
     /// The smallest, the best and the largest batch; nil for a batch of one.
     public var dynamicBatch: (minimum: Int, optimum: Int, maximum: Int)?

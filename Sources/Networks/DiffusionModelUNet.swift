@@ -1,7 +1,7 @@
 package import Arguments
 import Foundation
 package import Graphs
-package import Tensors
+import Tensors
 
 /// `monai.networks.nets.DiffusionModelUNet`: a U-Net that knows the time step, and a context through cross attention
 /// (https://arxiv.org/abs/2112.10752).

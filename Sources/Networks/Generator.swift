@@ -1,6 +1,6 @@
 package import Arguments
 package import Graphs
-package import Tensors
+import Tensors
 
 /// `monai.networks.nets.Generator`: an image from a latent vector, by a linear layer and transposed convolutions.
 ///

@@ -1,7 +1,7 @@
 package import Archives
 package import Arguments
 package import Graphs
-package import Tensors
+import Tensors
 
 /// A MONAI architecture: reads its arguments, then writes itself into a graph.
 ///

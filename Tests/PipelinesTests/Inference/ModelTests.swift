@@ -24,7 +24,8 @@ import Testing
   @Test func anExportedFileIsAnONNXModel() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("network.bin")
-    let export = try OnnxExport(try Model(path: Corpus.example("brain-tissue")), NetworkOptions(), to: path)
+    let bundle = try Model(path: Corpus.example("brain-tissue"))
+    let export = try Export(bundle, ExportOptions(), to: ONNXTarget(), at: path).run()
     #expect(try kind(path) == "ONNX model")
     #expect(export.byteCount == (try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int))
   }

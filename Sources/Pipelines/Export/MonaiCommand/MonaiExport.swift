@@ -108,7 +108,7 @@ package struct MonaiExport {
   /// RTX, which needs no GPU.
   package func target() -> any ExportTarget {
     if command == .onnxExport { return ONNXTarget() }
-    let hasGPU = ((try? CUDADriver.system?.deviceCount()) ?? 0) ?? 0 > 0
+    let hasGPU = ((try? CUDADriver.system?.deviceCount()) ?? 0) > 0
     if hasGPU, (try? TensorRTLibrary.load(.standard)) != nil { return TensorRTTarget(product: .standard) }
     return TensorRTTarget(product: .rtx)
   }
