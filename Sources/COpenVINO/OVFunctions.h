@@ -50,6 +50,7 @@ typedef struct ov_tensor ov_tensor_t;
   X(core_get_available_devices, int32_t, (const OVCore *core, ov_available_devices_t *devices))                      \
   X(available_devices_free, void, (ov_available_devices_t * devices))                                                \
   X(core_get_property, int32_t, (const OVCore *core, const char *device, const char *key, char **value))             \
+  X(core_set_property, int32_t, (const OVCore *core, const char *device, ...))                                       \
   X(core_read_model_from_memory_buffer, int32_t,                                                                     \
     (const OVCore *core, const char *bytes, size_t count, const ov_tensor_t *weights, OVModel **model))              \
   X(core_compile_model, int32_t,                                                                                     \

@@ -36,6 +36,11 @@ char *OVCoreProperty(
   return error;
 }
 
+char *OVCoreSetProperty(
+    const OVLibrary *library, const OVCore *core, const char *device, const char *key, const char *value) {
+  return OVError(library, library->core_set_property(core, device, key, value));
+}
+
 char *OVModelRead(const OVLibrary *library, const OVCore *core, const void *bytes, size_t count, OVModel **model) {
   return OVError(library, library->core_read_model_from_memory_buffer(core, bytes, count, NULL, model));
 }

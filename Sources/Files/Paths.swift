@@ -109,6 +109,13 @@ package enum Folders {
 
   /// The paths that the shell pattern (`*`, `?`, `[…]`) stands for, sorted.
   package static func paths(matching pattern: String) -> [String] {
+    // A program starts in the C locale, where a letter of several bytes isn't one character.
+    let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
+    let before = uselocale(locale)
+    defer {
+      uselocale(before)
+      if let locale { freelocale(locale) }
+    }
     var found = glob_t()
     defer { globfree(&found) }
     guard glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }

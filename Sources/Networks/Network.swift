@@ -143,7 +143,7 @@ package enum Networks {
         "an input of \(shape.count) spatial axes", "\(network.spatialDimensions), as the definition says")
     }
     guard shape.allSatisfy({ (1...1 << 16).contains($0) }) else {
-      throw refuse("an input of the spatial shape \(shape)", "positive extents")
+      throw refuse("an input of the spatial shape \(shape)", "extents from 1 to \(1 << 16)")
     }
     return shape
   }

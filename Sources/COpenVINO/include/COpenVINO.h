@@ -83,6 +83,9 @@ char *_Nullable OVModelCompile(
     const OVLibrary *library, const OVCore *core, const OVModel *model, const char *device,
     const char *_Nonnull const *_Nonnull keys, const char *_Nonnull const *_Nonnull values, size_t count,
     OVCompiledModel *_Nullable *_Nonnull compiled);
+/// Sets a property for whatever is compiled or imported for the device from now on, unless it says otherwise.
+char *_Nullable OVCoreSetProperty(
+    const OVLibrary *library, const OVCore *core, const char *device, const char *key, const char *value);
 /// Writes the compiled network to the file `path`.
 char *_Nullable OVCompiledModelExport(const OVLibrary *library, const OVCompiledModel *compiled, const char *path);
 /// Reads a compiled network from the bytes of such a file, which must stay while the network does: its weights lie there.

@@ -64,20 +64,27 @@ struct OpenVINOProperties: Sendable {
 
   static let cacheFolder = "CACHE_DIR"
 
+  /// What holds for every network, also for those that were compiled before and are only read.
+  static let always = [
+    // f32 also where the processor would compute faster in bfloat16 (AMX, AVX-512).
+    ("INFERENCE_PRECISION_HINT", "f32"),
+    // Threads bound to cores wait for each other when the steps between runs use the same cores.
+    ("ENABLE_CPU_PINNING", "NO"),
+    // The kernels that it generates for subgraphs compute attention wrongly with AVX-512: SwinUNETR's results differ
+    // by 0.3 to 15 % of their maximum, from PyTorch's own ONNX export too. Without them they agree to 1e-6.
+    ("SNIPPETS_MODE", "DISABLE"),
+  ]
+
   /// - Throws: ``EngineError/invalidOption(name:value:expected:)``.
   init(_ options: EngineOptions) throws {
     let threads = options.threads ?? EngineOptions.usableCores
     try Self.require("threads", threads, in: 1...1024)
     try Self.require("parallelSessions", options.parallelSessions, in: 1...1024)
     try Self.require("batch", options.batch, in: 1...(1 << 20))
-    pairs = [
-      // f32 also where the processor would compute faster in bfloat16 (AMX).
-      ("INFERENCE_PRECISION_HINT", "f32"),
-      ("INFERENCE_NUM_THREADS", "\(threads)"),
-      ("NUM_STREAMS", "\(min(options.parallelSessions, threads))"),
-      // Threads bound to cores wait for each other when the steps between runs use the same cores.
-      ("ENABLE_CPU_PINNING", "NO"),
-    ]
+    pairs =
+      Self.always + [
+        ("INFERENCE_NUM_THREADS", "\(threads)"), ("NUM_STREAMS", "\(min(options.parallelSessions, threads))"),
+      ]
     if let folder = options.cacheFolder { pairs.append((Self.cacheFolder, folder)) }
   }
 

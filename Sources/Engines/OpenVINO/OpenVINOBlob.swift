@@ -22,6 +22,7 @@ package struct OpenVINOBlob: CompiledEngine {
     guard let base = file.bytes.baseAddress else {
       throw OpenVINOModel.refused("the compiled network is empty")
     }
+    try runtime.setImportProperties()
     var compiled: OpaquePointer?
     if let reason = takeText(
       OVCompiledModelImport(runtime.library, runtime.core, base, file.bytes.count, "CPU", &compiled))

@@ -83,6 +83,15 @@ final class OpenVINORuntime: Sendable {
       .trimmingCharacters(in: .whitespaces)
   }
 
+  /// Makes networks that are imported compute as those that are compiled here: a compiled network's file doesn't hold
+  /// its properties.
+  /// - Throws: ``EngineError/libraryUnusable(backend:path:reason:remedy:)``.
+  func setImportProperties() throws {
+    for (name, value) in OpenVINOProperties.always {
+      if let reason = takeText(OVCoreSetProperty(library, core, "CPU", name, value)) { throw unusable(reason) }
+    }
+  }
+
   private func unusable(_ reason: String) -> EngineError {
     .libraryUnusable(backend: "OpenVINO", path: path, reason: reason, remedy: Self.remedy)
   }

@@ -54,12 +54,12 @@ import Testing
   @Test func aPipelineServesScansOfSeveralSizesAndWindowsThatCoverThem() throws {
     let bundle = try BundleCopy()
     let pipeline = try pipeline(bundle.path, output: bundle.output)
-    for shape in [[1, 1, 1], [70, 9, 80], [64, 64, 64]] {
+    for shape in [[2, 1, 3], [70, 9, 80], [64, 64, 64]] {
       let scan = try bundle.scan(shape, named: "scan\(shape[0]).nii")
       let result = try pipeline.run(scan)
       #expect(result.result.spatialShape == shape)
     }
-    #expect(bundle.results == ["scan1", "scan64", "scan70"].map { "\($0)/\($0)_seg.nii.gz" })
+    #expect(bundle.results == ["scan2", "scan64", "scan70"].map { "\($0)/\($0)_seg.nii.gz" })
   }
 
   @Test func aConfigWithoutSaveImagedStillKeepsItsResult() throws {

@@ -26,7 +26,10 @@ import Testing
     #expect(voxels.shape.rank == 4 && voxels.shape[0] == 1)
     let affine = try Npy.read(path: files[1]).array(of: Double.self)
     // Oriented RAS with voxels of 1.5 mm.
-    for axis in 0..<3 { #expect(abs(affine[axis * 5] - 1.5) <= Tolerance.affine) }
+    for axis in 0..<3 {
+      let column = (0..<3).map { affine[$0 * 4 + axis] }
+      #expect(abs(column.reduce(0) { $0 + $1 * $1 }.squareRoot() - 1.5) <= Tolerance.affine)
+    }
 
     // The same as an image.
     let image = try NIfTIImage(path: try transform("preprocessing", to: "seen.nii.gz")[0]).volume()
