@@ -49,8 +49,7 @@ package struct OpenVINOBackend: EngineBackend {
     ]
     let plan = isBatchAlone ? try model.plan(for: source.inputs.map { $0.shape(batch: options.batch) }) : nil
     settings += try model.properties.pairs.map { name, value in
-      // The device can't be asked for its cache, which belongs to the core.
-      EngineSetting(name, name == OpenVINOProperties.cacheFolder ? value : try plan?.property(name) ?? value)
+      EngineSetting(name, OpenVINOProperties.unreadable.contains(name) ? value : try plan?.property(name) ?? value)
     }
     return OpenVINOEngine(model: model, settings: settings)
   }
@@ -62,7 +61,11 @@ struct OpenVINOProperties: Sendable {
   var values: [String] { pairs.map(\.value) }
   private(set) var pairs: [(name: String, value: String)]
 
-  static let cacheFolder = "CACHE_DIR"
+  private static let cacheFolder = "CACHE_DIR"
+  private static let snippets = "SNIPPETS_MODE"
+
+  /// What a compiled network can't be asked for: the cache belongs to the core, the mode to the plugin's inside.
+  static let unreadable: Set = [cacheFolder, snippets]
 
   /// What holds for every network, also for those that were compiled before and are only read.
   static let always = [
@@ -72,7 +75,7 @@ struct OpenVINOProperties: Sendable {
     ("ENABLE_CPU_PINNING", "NO"),
     // The kernels that it generates for subgraphs compute attention wrongly with AVX-512: SwinUNETR's results differ
     // by 0.3 to 15 % of their maximum, from PyTorch's own ONNX export too. Without them they agree to 1e-6.
-    ("SNIPPETS_MODE", "DISABLE"),
+    (snippets, "DISABLE"),
   ]
 
   /// - Throws: ``EngineError/invalidOption(name:value:expected:)``.
