@@ -50,6 +50,14 @@ INLINE void accumulate(
   }
 }
 
+INLINE void scale(
+    float *restrict values, ptrdiff_t values_stride, const float *restrict weights, ptrdiff_t weights_stride,
+    size_t rows, size_t columns) {
+  for (size_t r = 0; r < rows; r++, values += values_stride, weights += weights_stride) {
+    for (size_t c = 0; c < columns; c++) values[c] *= weights[c];
+  }
+}
+
 INLINE void divide(float *restrict values, const float *restrict divisors, size_t count) {
   for (size_t i = 0; i < count; i++) values[i] /= divisors[i];
 }
@@ -59,6 +67,12 @@ WIDE static void accumulate_wide(
     float *sums, ptrdiff_t sums_stride, const float *values, ptrdiff_t values_stride, const float *weights,
     ptrdiff_t weights_stride, size_t rows, size_t columns) {
   accumulate(sums, sums_stride, values, values_stride, weights, weights_stride, rows, columns);
+}
+
+WIDE static void scale_wide(
+    float *values, ptrdiff_t values_stride, const float *weights, ptrdiff_t weights_stride, size_t rows,
+    size_t columns) {
+  scale(values, values_stride, weights, weights_stride, rows, columns);
 }
 
 WIDE static void divide_wide(float *values, const float *divisors, size_t count) { divide(values, divisors, count); }
@@ -74,6 +88,25 @@ void martlet_window_accumulate(
   }
 #endif
   accumulate(sums, sums_stride, values, values_stride, weights, weights_stride, rows, columns);
+}
+
+void martlet_window_scale(
+    float *values, ptrdiff_t values_stride, const float *weights, ptrdiff_t weights_stride, size_t rows,
+    size_t columns) {
+#if defined(WIDE)
+  if (HAS_WIDE) {
+    scale_wide(values, values_stride, weights, weights_stride, rows, columns);
+    return;
+  }
+#endif
+  scale(values, values_stride, weights, weights_stride, rows, columns);
+}
+
+void martlet_window_copy(
+    float *target, ptrdiff_t target_stride, const float *source, ptrdiff_t source_stride, size_t rows, size_t columns) {
+  for (size_t r = 0; r < rows; r++, target += target_stride, source += source_stride) {
+    memcpy(target, source, columns * sizeof(float));
+  }
 }
 
 void martlet_window_divide(float *values, const float *divisors, size_t count) {

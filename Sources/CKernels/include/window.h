@@ -19,5 +19,14 @@ void martlet_window_accumulate(
     float *sums, ptrdiff_t sums_stride, const float *values, ptrdiff_t values_stride, const float *weights,
     ptrdiff_t weights_stride, size_t rows, size_t columns);
 
+/// `values *= weights`, over `rows` rows of `columns` elements that begin every `…_stride` elements.
+void martlet_window_scale(
+    float *values, ptrdiff_t values_stride, const float *weights, ptrdiff_t weights_stride, size_t rows,
+    size_t columns);
+
+/// `target = source`, over `rows` rows of `columns` elements that begin every `…_stride` elements.
+void martlet_window_copy(
+    float *target, ptrdiff_t target_stride, const float *source, ptrdiff_t source_stride, size_t rows, size_t columns);
+
 /// `values /= divisors`, over `count` elements.
 void martlet_window_divide(float *values, const float *divisors, size_t count);

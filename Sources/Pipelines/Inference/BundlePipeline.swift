@@ -83,17 +83,19 @@ package struct BundlePipeline: Sendable {
     try times.measure("preprocessing") {
       try definition.preprocessing.apply(&sample, stage: "preprocessing", progress: progress)
     }
-    let prediction = try times.measure("inference") { try infer(&sample, progress) }
+    // Labels that depend on their own voxel alone are found as soon as the last window over it is done.
+    let reduction = definition.postprocessing.splittingReduction(of: definition.predictionKey)
+    let prediction = try times.measure("inference") { try infer(&sample, reduction?.steps, progress) }
     try sample.setPrediction(definition.predictionKey, prediction, like: definition.imageKey)
     try times.measure("postprocessing") {
-      try definition.postprocessing.apply(&sample, stage: "postprocessing", progress: progress)
+      try (reduction?.rest ?? definition.postprocessing).apply(&sample, stage: "postprocessing", progress: progress)
     }
     let result = try sample.image(definition.predictionKey, for: "the result").volume(for: "the result")
     return ScanResult(scan: path, outputs: sample.savedPaths, times: times.stages, result: result)
   }
 
-  /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`.
-  private func infer(_ sample: inout Sample, _ progress: ProgressObserver?) throws -> Tensor {
+  /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`, or what `reduction` makes of it.
+  private func infer(_ sample: inout Sample, _ reduction: VoxelwiseSteps?, _ progress: ProgressObserver?) throws -> Tensor {
     let image = try sample.image(definition.imageKey, for: "the network").voxels
     let input = image.converted(to: .float32).expanded(to: Shape([1] + image.shape.dimensions))
     let shape = try definition.inferer.batchShape(for: input.shape)
@@ -102,6 +104,9 @@ package struct BundlePipeline: Sendable {
     try requireFinite(input)
     let predictors = try (0..<max(sessionCount, 1)).map { _ in
       SessionPredictor(try engine.makeSession(), batches: engines.batches)
+    }
+    if let reduction {
+      return try definition.inferer.infer(input, predictors: predictors, reducing: reduction, progress: progress)
     }
     let outputs = try definition.inferer.infer(input, predictors: predictors, progress: progress)
     guard let output = outputs.first else { throw DefectError("the network gave no output") }
@@ -118,6 +123,8 @@ package struct BundlePipeline: Sendable {
     guard shape[1] == expected else { throw ScanError.wrongChannels(found: shape[1], expected: expected) }
   }
 }
+
+extension VoxelwiseSteps: VoxelwiseReduction {}
 
 extension Tensor {
   /// How many elements of a float32 tensor are NaN or infinite.

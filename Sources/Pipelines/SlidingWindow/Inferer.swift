@@ -12,6 +12,13 @@ package protocol Inferer: Sendable {
   /// With several predictors they work at the same time; the result is the same to the last bit.
   /// - Throws: ``SlidingWindowError``, `InterruptedError` on cancellation, or what a predictor threw.
   func infer(_ input: Tensor, predictors: [any WindowPredictor], progress: ProgressObserver?) throws -> [Tensor]
+
+  /// What `reduction` makes of the first output for one image `[1, C, …]`: `[M, …]`. An inferer with windows reduces
+  /// each part of the volume as soon as it is known, so that the output itself never exists whole.
+  func infer(
+    _ input: Tensor, predictors: [any WindowPredictor], reducing reduction: any VoxelwiseReduction,
+    progress: ProgressObserver?
+  ) throws -> Tensor
 }
 
 /// The inferers by the names that a config's `_target_` gives them.

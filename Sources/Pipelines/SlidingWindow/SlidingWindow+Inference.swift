@@ -10,19 +10,49 @@ extension SlidingWindow {
   package func infer(
     _ input: Tensor, predictors: [any WindowPredictor], progress: ProgressObserver? = nil
   ) throws -> [Tensor] {
-    guard !predictors.isEmpty else { throw SlidingWindowError.noPredictor }
     let grid = try WindowGrid(self, input: input.shape)
+    var sums = WindowSums(grid: grid, images: input.shape[0], weights: try weights(for: grid, input: input.shape))
+    try stitch(input, grid, predictors, progress) { try sums.add($0, of: $1, onAllCores: $2) }
+    return try sums.means()
+  }
+
+  package func infer(
+    _ input: Tensor, predictors: [any WindowPredictor], reducing reduction: any VoxelwiseReduction,
+    progress: ProgressObserver? = nil
+  ) throws -> Tensor {
+    let natural = try WindowGrid(self, input: input.shape)
+    let grid = natural.ordered(RollingSums.order(for: natural))
+    guard input.shape[0] == 1 else { throw SlidingWindowError.severalImages(input.shape) }
+    let checks = OutputChecks(grid: grid)
+    let volume = ReducedVolume(imageSize: grid.imageSize)
+    let sums = RollingSums(grid: grid, weights: try weights(for: grid, input: input.shape)) { means, region in
+      try volume.write(try reduction.apply(means), at: region)
+    }
+    try stitch(input, grid, predictors, progress) { outputs, windows, onAllCores in
+      try checks.check(outputs, count: windows.count)
+      try sums.add(&outputs[0], of: windows, onAllCores: onAllCores)
+    }
+    return try volume.result(spatialRank: input.shape.rank - 2)
+  }
+
+  /// Runs the windows through the predictors and hands their outputs to `add`, in the windows' order, one thread at a time.
+  private func stitch(
+    _ input: Tensor, _ grid: WindowGrid, _ predictors: [any WindowPredictor], _ progress: ProgressObserver?,
+    _ add: (inout [Tensor], Range<Int>, _ onAllCores: Bool) throws -> Void
+  ) throws {
+    guard !predictors.isEmpty else { throw SlidingWindowError.noPredictor }
     let image = input.converted(to: .float32)
     let source = try WindowSource(image, grid: grid, paddingMode: paddingMode, fill: fill)
-    let weights = try weights(for: grid, input: input.shape)
-    let stitching = Stitching(
-      source: source, sums: WindowSums(grid: grid, images: input.shape[0], weights: weights), grid: grid,
-      total: input.shape[0] * grid.count, onAllCores: predictors.count == 1, progress: progress)
-    progress?(ProgressUpdate(stage: Self.stage, completed: 0, total: stitching.total))
-    // Each predictor is used by one iteration, so by one thread at a time.
-    let workers = Shared(predictors)
-    DispatchQueue.concurrentPerform(iterations: predictors.count) { stitching.run(workers.value[$0]) }
-    return try stitching.means()
+    try withoutActuallyEscaping(add) { add in
+      let stitching = Stitching(
+        source: source, grid: grid, total: input.shape[0] * grid.count, onAllCores: predictors.count == 1,
+        progress: progress, add: add)
+      progress?(ProgressUpdate(stage: Self.stage, completed: 0, total: stitching.total))
+      // Each predictor is used by one iteration, so by one thread at a time.
+      let workers = Shared(predictors)
+      DispatchQueue.concurrentPerform(iterations: predictors.count) { stitching.run(workers.value[$0]) }
+      try stitching.finish()
+    }
   }
 
   private func weights(for grid: WindowGrid, input: Shape) throws -> WindowWeights {
@@ -34,27 +64,28 @@ extension SlidingWindow {
   }
 }
 
-/// One inference: windows go to the predictors, their outputs into the sums in the windows' order.
+/// One inference: windows go to the predictors, their outputs to `add` in the windows' order.
 private final class Stitching: @unchecked Sendable {
-  // Unchecked: `sums` is touched only in the batches' order, one thread at a time.
+  // Unchecked: `add` is called only in the batches' order, one thread at a time.
   private let source: WindowSource
-  private var sums: WindowSums
   private let grid: WindowGrid
   let total: Int
   /// Whether cutting and adding use all cores: a single predictor leaves them free meanwhile.
   private let onAllCores: Bool
   private let progress: ProgressObserver?
+  private let add: (inout [Tensor], Range<Int>, Bool) throws -> Void
   private let batches: OrderedBatches
 
   init(
-    source: WindowSource, sums: WindowSums, grid: WindowGrid, total: Int, onAllCores: Bool, progress: ProgressObserver?
+    source: WindowSource, grid: WindowGrid, total: Int, onAllCores: Bool, progress: ProgressObserver?,
+    add: @escaping (inout [Tensor], Range<Int>, Bool) throws -> Void
   ) {
     self.source = source
-    self.sums = sums
     self.grid = grid
     self.total = total
     self.onAllCores = onAllCores
     self.progress = progress
+    self.add = add
     batches = OrderedBatches(count: (total + grid.batchShape[0] - 1) / grid.batchShape[0])
   }
 
@@ -74,7 +105,7 @@ private final class Stitching: @unchecked Sendable {
         batch.withMutableElements(of: Float.self) { source.gather(windows, into: $0, onAllCores: onAllCores) }
         try predictor.predict(batch, into: &outputs)
         try batches.inOrder(number) {
-          try sums.add(outputs, of: windows, onAllCores: onAllCores)
+          try add(&outputs, windows, onAllCores)
           progress?(ProgressUpdate(stage: SlidingWindow.stage, completed: windows.upperBound, total: total))
         }
       }
@@ -83,10 +114,7 @@ private final class Stitching: @unchecked Sendable {
     }
   }
 
-  /// The means of all windows, once every predictor has returned.
+  /// To be called once every predictor has returned.
   /// - Throws: the first error of any of them.
-  func means() throws -> [Tensor] {
-    try batches.finish()
-    return try sums.means()
-  }
+  func finish() throws { try batches.finish() }
 }

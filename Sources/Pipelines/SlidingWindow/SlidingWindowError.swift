@@ -14,6 +14,8 @@ package enum SlidingWindowError: DiagnosedError, Equatable {
   case cannotPad(mode: PaddingMode, axis: Int, before: Int, after: Int, extent: Int)
   /// A fill value was given for a padding mode that has none.
   case fillWithoutConstant(mode: PaddingMode)
+  /// Voxelwise reduction works on one image at a time.
+  case severalImages(Shape)
   case noOutput
   /// An output isn't `[B, K]` with the spatial size of the window.
   case outputShape(index: Int, found: Shape, batch: Shape)
@@ -51,6 +53,8 @@ package enum SlidingWindowError: DiagnosedError, Equatable {
       Diagnosis(
         .data, "'cval' isn't 0 while 'padding_mode' is \(mode.rawValue)", expected: "cval only with constant padding",
         hint: "remove 'cval', or set 'padding_mode' to constant")
+    case .severalImages(let shape):
+      Diagnosis(.defect, "the input \(shape) is to be reduced voxel by voxel", expected: "one image, [1, C, …]")
     case .noOutput:
       Diagnosis(.data, "the network gave no output")
     case .outputShape(let index, let found, let batch):

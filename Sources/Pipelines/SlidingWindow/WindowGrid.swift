@@ -18,6 +18,9 @@ package struct WindowGrid: Sendable, Equatable {
   /// Where windows begin, per axis.
   package let starts: [[Int]]
 
+  /// The axes from the slowest to the fastest in the windows' order.
+  package private(set) var order = [0, 1, 2]
+
   /// Windows per image.
   package var count: Int { starts.reduce(1) { $0 * $1.count } }
 
@@ -47,10 +50,37 @@ package struct WindowGrid: Sendable, Equatable {
     try Self.checkMemory(batch: batchShape.dimensions)
   }
 
-  /// Where the window of this number begins; the last axis runs fastest.
+  /// Where the window of this number begins.
   package func origin(_ index: Int) -> [Int] {
-    let (y, z) = (starts[1].count, starts[2].count)
-    return [starts[0][index / (y * z)], starts[1][index / z % y], starts[2][index % z]]
+    let numbers = numbers(index)
+    return (0..<3).map { starts[$0][numbers[$0]] }
+  }
+
+  /// Which of an axis' windows the window of this number is, per axis X, Y, Z.
+  func numbers(_ index: Int) -> [Int] {
+    var numbers = [0, 0, 0]
+    var rest = index
+    for axis in order.reversed() {
+      numbers[axis] = rest % starts[axis].count
+      rest /= starts[axis].count
+    }
+    return numbers
+  }
+
+  /// The same windows in another order: that of the last of `order` runs fastest.
+  func ordered(_ order: [Int]) -> WindowGrid {
+    var grid = self
+    grid.order = order
+    return grid
+  }
+
+  /// The image's place that the first place of an axis' window shows; negative where that is padding.
+  func firstPlace(axis: Int, number: Int) -> Int { starts[axis][number] - paddingBefore[axis] }
+
+  /// The image's places that an axis' window covers.
+  func extent(axis: Int, number: Int) -> Range<Int> {
+    let first = firstPlace(axis: axis, number: number)
+    return max(first, 0)..<min(first + roi[axis], imageSize[axis])
   }
 
   /// The places of the image's own voxels within a window that begins at `start` of an axis.

@@ -8,12 +8,14 @@ struct WindowSums {
   private let grid: WindowGrid
   private let images: Int
   private let weights: WindowWeights
+  private let checks: OutputChecks
   private var sums: [Tensor] = []
 
   init(grid: WindowGrid, images: Int, weights: WindowWeights) {
     self.grid = grid
     self.images = images
     self.weights = weights
+    checks = OutputChecks(grid: grid)
   }
 
   /// Adds the outputs of the windows of these numbers, each `[B, K, …]`.
@@ -21,7 +23,7 @@ struct WindowSums {
   /// Every voxel's contributions are added in the order of the calls and, within one, of the windows.
   /// - Throws: ``SlidingWindowError`` for outputs that aren't of the windows' size or differ from earlier ones.
   mutating func add(_ outputs: [Tensor], of windows: Range<Int>, onAllCores: Bool) throws {
-    try check(outputs, count: windows.count)
+    try checks.check(outputs, count: windows.count)
     if sums.isEmpty {
       let spatial = grid.imageSize.suffix(grid.batchShape.rank - 2)
       sums = outputs.map { Tensor(.float32, Shape([images, $0.shape[1]] + spatial)) }
@@ -56,9 +58,8 @@ struct WindowSums {
         guard let base = elements.baseAddress else { return }
         let sums = Shared(base)
         Parallel.forEach(size[0]) { range in
-          var weightSums = [Float](repeating: 0, count: plane)
           for x in range {
-            weights.sum(plane: x, grid: grid, into: &weightSums)
+            let weightSums = weights.sums(over: Region([x..<x + 1, 0..<size[1], 0..<size[2]]), grid: grid)
             for volume in 0..<volumes {
               martlet_window_divide(sums.value + (volume * size[0] + x) * plane, weightSums, plane)
             }
@@ -67,23 +68,6 @@ struct WindowSums {
       }
     }
     return sums
-  }
-
-  private func check(_ outputs: [Tensor], count: Int) throws {
-    guard !outputs.isEmpty else { throw SlidingWindowError.noOutput }
-    var batch = grid.batchShape
-    batch[0] = count
-    for (index, output) in outputs.enumerated() {
-      var expected = batch
-      if output.shape.rank == batch.rank { expected[1] = output.shape[1] }
-      guard output.shape == expected, output.shape[1] > 0 else {
-        throw SlidingWindowError.outputShape(index: index, found: output.shape, batch: batch)
-      }
-    }
-    let channels = outputs.map { $0.shape[1] }
-    guard sums.isEmpty || sums.map({ $0.shape[1] }) == channels else {
-      throw SlidingWindowError.outputsChanged(first: sums.map { $0.shape[1] }, now: channels)
-    }
   }
 
   /// Adds the window at `position` of a batch of values.
@@ -114,5 +98,33 @@ struct WindowSums {
         }
       }
     }
+  }
+}
+
+/// What is asked of the outputs of each batch of windows.
+final class OutputChecks {
+  private let grid: WindowGrid
+  /// The channels of the first batch's outputs.
+  private var channels: [Int]?
+
+  init(grid: WindowGrid) { self.grid = grid }
+
+  /// - Throws: ``SlidingWindowError`` for outputs that aren't of the windows' size or differ from earlier ones.
+  func check(_ outputs: [Tensor], count: Int) throws {
+    guard !outputs.isEmpty else { throw SlidingWindowError.noOutput }
+    var batch = grid.batchShape
+    batch[0] = count
+    for (index, output) in outputs.enumerated() {
+      var expected = batch
+      if output.shape.rank == batch.rank { expected[1] = output.shape[1] }
+      guard output.shape == expected, output.shape[1] > 0 else {
+        throw SlidingWindowError.outputShape(index: index, found: output.shape, batch: batch)
+      }
+    }
+    let found = outputs.map { $0.shape[1] }
+    guard channels == nil || channels == found else {
+      throw SlidingWindowError.outputsChanged(first: channels ?? [], now: found)
+    }
+    channels = found
   }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Tensors
 
 /// The weights of a window's places.
 enum WindowWeights: Sendable {
@@ -13,53 +14,73 @@ enum WindowWeights: Sendable {
     return try map.withUnsafeBufferPointer { try body($0.baseAddress) }
   }
 
-  /// The sums of the weights of all windows over the image's voxels of one X, `[Y, Z]`.
-  func sum(plane x: Int, grid: WindowGrid, into sums: inout [Float]) {
-    switch self {
-    case .ones: Self.countWindows(plane: x, grid: grid, into: &sums)
-    case .map(let map): Self.addWeights(map, plane: x, grid: grid, into: &sums)
+  /// The sums of the weights of all windows over the voxels of `region`, row-major.
+  func sums(over region: Region, grid: WindowGrid) -> [Float] {
+    var sums = [Float](repeating: 0, count: region.count)
+    let plane = region.axes[1].count * region.axes[2].count
+    let counts = (0..<3).map { Self.coverage(axis: $0, grid: grid) }
+    sums.withUnsafeMutableBufferPointer { sums in
+      guard let base = sums.baseAddress else { return }
+      let sums = Shared(base)
+      Parallel.forEach(region.axes[0].count) { range in
+        for step in range {
+          let x = region.axes[0].lowerBound + step
+          let target = UnsafeMutableBufferPointer(start: sums.value + step * plane, count: plane)
+          switch self {
+          case .ones: Self.countWindows(x, region, counts, into: target)
+          case .map(let map): Self.addWeights(map, x, region, grid, into: target)
+          }
+        }
+      }
     }
+    return sums
   }
 
   /// The windows form a grid, so their number over a voxel is the product of their numbers over its three places.
-  private static func countWindows(plane x: Int, grid: WindowGrid, into sums: inout [Float]) {
-    let counts = (0..<3).map { coverage(axis: $0, grid: grid) }
-    let columns = grid.imageSize[2]
-    for y in 0..<grid.imageSize[1] {
+  private static func countWindows(
+    _ x: Int, _ region: Region, _ counts: [[Float]], into sums: UnsafeMutableBufferPointer<Float>
+  ) {
+    let columns = region.axes[2]
+    for (row, y) in region.axes[1].enumerated() {
       let outer = counts[0][x] * counts[1][y]
-      for z in 0..<columns { sums[y * columns + z] = outer * counts[2][z] }
+      for (column, z) in columns.enumerated() { sums[row * columns.count + column] = outer * counts[2][z] }
     }
   }
 
   /// How many windows of an axis cover each of the image's places.
   private static func coverage(axis: Int, grid: WindowGrid) -> [Float] {
     var counts = [Float](repeating: 0, count: grid.imageSize[axis])
-    for start in grid.starts[axis] {
-      let first = start - grid.paddingBefore[axis]
-      for place in grid.inside(axis: axis, start: start) { counts[first + place] += 1 }
+    for number in grid.starts[axis].indices {
+      for place in grid.extent(axis: axis, number: number) { counts[place] += 1 }
     }
     return counts
   }
 
   /// Adds the windows in their order, as the outputs were.
-  private static func addWeights(_ map: [Float], plane x: Int, grid: WindowGrid, into sums: inout [Float]) {
-    let (size, roi) = (grid.imageSize, grid.roi)
-    for index in sums.indices { sums[index] = 0 }
-    for startX in grid.starts[0] {
-      let placeX = x + grid.paddingBefore[0] - startX
-      guard grid.inside(axis: 0, start: startX).contains(placeX) else { continue }
-      for startY in grid.starts[1] {
-        for startZ in grid.starts[2] {
-          let (insideY, insideZ) = (grid.inside(axis: 1, start: startY), grid.inside(axis: 2, start: startZ))
-          let y = startY + insideY.lowerBound - grid.paddingBefore[1]
-          let z = startZ + insideZ.lowerBound - grid.paddingBefore[2]
-          let place = (placeX * roi[1] + insideY.lowerBound) * roi[2] + insideZ.lowerBound
-          sums.withUnsafeMutableBufferPointer { sums in
-            map.withUnsafeBufferPointer { map in
-              guard let target = sums.baseAddress, let source = map.baseAddress else { return }
-              martlet_window_accumulate(
-                target + y * size[2] + z, size[2], source + place, roi[2], nil, 0, insideY.count, insideZ.count)
-            }
+  private static func addWeights(
+    _ map: [Float], _ x: Int, _ region: Region, _ grid: WindowGrid, into sums: UnsafeMutableBufferPointer<Float>
+  ) {
+    guard let target = sums.baseAddress else { return }
+    let roi = grid.roi
+    let columns = region.axes[2].count
+    let numbers = (1..<3).map { axis in
+      grid.starts[axis].indices.map { (grid.firstPlace(axis: axis, number: $0), grid.extent(axis: axis, number: $0)) }
+    }
+    for number in grid.starts[0].indices where grid.extent(axis: 0, number: number).contains(x) {
+      let sheet = (x - grid.firstPlace(axis: 0, number: number)) * roi[1] * roi[2]
+      for (firstY, extentY) in numbers[0] {
+        let rows = extentY.clamped(to: region.axes[1])
+        guard !rows.isEmpty else { continue }
+        for (firstZ, extentZ) in numbers[1] {
+          let places = extentZ.clamped(to: region.axes[2])
+          guard !places.isEmpty else { continue }
+          let voxel = (rows.lowerBound - region.axes[1].lowerBound) * columns + places.lowerBound
+          map.withUnsafeBufferPointer { map in
+            guard let source = map.baseAddress else { return }
+            martlet_window_accumulate(
+              target + voxel - region.axes[2].lowerBound, columns,
+              source + sheet + (rows.lowerBound - firstY) * roi[2] + places.lowerBound - firstZ, roi[2], nil, 0,
+              rows.count, places.count)
           }
         }
       }

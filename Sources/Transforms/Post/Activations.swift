@@ -4,7 +4,7 @@ import Tensors
 
 /// Softmax over the channels, or sigmoid, of a network's output: MONAI's `Activationsd`. float32, in place when nobody
 /// else holds the voxels.
-package struct Activationsd: ImageTransform {
+package struct Activationsd: VoxelwiseTransform {
   package let keys: Keys
   let sigmoid: [Bool]
   let softmax: [Bool]
@@ -22,6 +22,8 @@ package struct Activationsd: ImageTransform {
       throw arguments.unsupported("softmax", "True together with 'sigmoid'", supported: "one of the two")
     }
   }
+
+  package func reducesChannels(index: Int) -> Bool { false }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
     image.voxels = image.voxels.converted(to: .float32)

@@ -4,7 +4,7 @@ import Tensors
 
 /// Argmax over the channels, one-hot coding, a threshold, rounding, in this order: MONAI's `AsDiscreted`. float32
 /// unless `dtype` says otherwise.
-package struct AsDiscreted: ImageTransform {
+package struct AsDiscreted: VoxelwiseTransform {
   package let keys: Keys
   let argmax: [Bool]
   let classCounts: [Int?]
@@ -33,6 +33,8 @@ package struct AsDiscreted: ImageTransform {
     try arguments.refuseOtherAxis("dim")
     try arguments.finish()
   }
+
+  package func reducesChannels(index: Int) -> Bool { argmax[index] && keepsAxis && classCounts[index] == nil }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
     if argmax[index] {

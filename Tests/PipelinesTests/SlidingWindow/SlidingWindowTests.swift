@@ -39,6 +39,38 @@ import Testing
     }
   }
 
+  @Test("reducing voxel by voxel as windows are done gives the reduction of the whole", arguments: try WindowCase.all())
+  func reducesAsWindowsAreDone(_ window: WindowCase) throws {
+    let inferer = try SlidingWindow(window.component)
+    let input = try window.input
+    guard input.shape[0] == 1 else { return }
+    let whole = try inferer.infer(input, predictors: [RampPredictor(outputCount: window.outputCount)])[0]
+    for predictors in 1...2 {
+      let reduced = try inferer.infer(
+        input, predictors: (0..<predictors).map { _ in RampPredictor(outputCount: window.outputCount) },
+        reducing: Same(), progress: nil)
+      #expect(Shape([1] + reduced.shape.dimensions) == whole.shape)
+      let difference = Difference(reduced.reshaped(whole.shape), whole)
+      // The order of a voxel's sums may differ, each sum is rounded to 6e-8.
+      #expect(difference.relative <= 1e-6, "\(difference)")
+    }
+  }
+
+  @Test(
+    "reducing gives the same for any overlap and any extent",
+    arguments: [[24, 13, 17], [6, 40, 9], [31, 30, 29], [5, 6, 64]], [0, 0.3, 0.5, 0.8])
+  func reducesAnyGrid(_ size: [Int], _ overlap: Double) throws {
+    var window = SlidingWindow(roiSize: .perAxis([6, 7, 8]), batchSize: 2, overlap: .uniform(overlap))
+    let values = (0..<size.reduce(1, *)).map { Float($0 * 7919 % 1009) / 1009 }
+    let input = Tensor(values, Shape([1, 1] + size))
+    for mode in BlendMode.allCases {
+      window.mode = mode
+      let whole = try window.infer(input, predictors: [RampPredictor()])[0]
+      let reduced = try window.infer(input, predictors: [RampPredictor()], reducing: Same(), progress: nil)
+      #expect(Difference(reduced.reshaped(whole.shape), whole).relative <= 1e-6)
+    }
+  }
+
   @Test("strides of the input don't matter", arguments: try WindowCase.all())
   func followsStrides(_ window: WindowCase) throws {
     let inferer = try SlidingWindow(window.component)
@@ -119,6 +151,11 @@ import Testing
     }
     await #expect(throws: InterruptedError.self) { _ = try await task.value }
   }
+}
+
+/// Leaves the values as they are.
+private struct Same: VoxelwiseReduction {
+  func apply(_ means: Tensor) -> Tensor { means }
 }
 
 /// Gives outputs of fixed shapes, whatever it is asked.
