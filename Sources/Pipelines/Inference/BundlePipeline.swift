@@ -3,6 +3,7 @@ package import Diagnostics
 import Dispatch
 package import Engines
 import Files
+import Graphs
 import Images
 import OrderedCollections
 import Synchronization
@@ -27,16 +28,16 @@ package struct BundlePipeline: Sendable {
     definition = try PipelineDefinition(
       config, outputFolder: outputFolder, windowBatch: choice.options.device.kind == .cpu ? 1 : nil)
     let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
+    let shape = (definition.inferer as? SlidingWindow)?.fixedShape(rank: source.spatialDimensions)
+    // What doesn't fit in the network or its weights is said before any scan is read.
+    let graph = try shape.map { try source.graph(spatialShape: $0) }
     var choice = choice
-    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer)
+    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer, graph)
     let engines = EngineCache(source: source, choice: choice)
     self.engines = engines
     sessionCount = choice.options.parallelSessions
     try Folders.create(outputFolder)
-    if let window = definition.inferer as? SlidingWindow, let shape = window.fixedShape(rank: source.spatialDimensions)
-    {
-      // What doesn't fit in the network or its weights is said before any scan is read.
-      _ = try source.graph(spatialShape: shape)
+    if let shape {
       // A failure comes back when the first scan asks for the same engine.
       DispatchQueue.global(qos: .userInitiated).async { _ = try? engines.engine(spatialShape: shape) }
     }
@@ -52,19 +53,20 @@ package struct BundlePipeline: Sendable {
     definition = try PipelineDefinition(
       config, outputFolder: outputFolder, windowBatch: choice.options.device.kind == .cpu ? 1 : nil)
     var choice = choice
-    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer)
+    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer, nil)
     engines = try PackagedEngines.provider(of: package, options, choice)
     sessionCount = choice.options.parallelSessions
     try Folders.create(outputFolder)
   }
 
   /// Two windows at a time on a CPU: while one is being added to the result the other is computed, and neither waits for
-  /// the other's threads.
-  private static func sessionCount(_ choice: EngineChoice, _ inferer: any Inferer) -> Int {
+  /// the other's threads. A network with large intermediate values computes so long that nothing is gained by a second
+  /// session, which would cost as much memory again.
+  private static func sessionCount(_ choice: EngineChoice, _ inferer: any Inferer, _ graph: Graph?) -> Int {
     let options = choice.options
-    guard options.device.kind == .cpu, inferer is SlidingWindow, options.parallelSessions == 1 else {
-      return options.parallelSessions
-    }
+    guard options.device.kind == .cpu, inferer is SlidingWindow, options.parallelSessions == 1,
+      (graph?.largestValue ?? 0) < 96 << 20
+    else { return options.parallelSessions }
     return min(2, options.threads ?? EngineOptions.usableCores)
   }
 
@@ -95,7 +97,9 @@ package struct BundlePipeline: Sendable {
   }
 
   /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`, or what `reduction` makes of it.
-  private func infer(_ sample: inout Sample, _ reduction: VoxelwiseSteps?, _ progress: ProgressObserver?) throws -> Tensor {
+  private func infer(_ sample: inout Sample, _ reduction: VoxelwiseSteps?, _ progress: ProgressObserver?) throws
+    -> Tensor
+  {
     let image = try sample.image(definition.imageKey, for: "the network").voxels
     let input = image.converted(to: .float32).expanded(to: Shape([1] + image.shape.dimensions))
     let shape = try definition.inferer.batchShape(for: input.shape)
@@ -121,6 +125,18 @@ package struct BundlePipeline: Sendable {
   private func requireChannels(_ engine: any CompiledEngine, _ shape: Shape) throws {
     guard let expected = engine.inputs.first?.dimensions.dropFirst().first ?? nil, shape.rank > 1 else { return }
     guard shape[1] == expected else { throw ScanError.wrongChannels(found: shape[1], expected: expected) }
+  }
+}
+
+extension Graph {
+  /// The bytes of the largest value that is computed for a batch of one.
+  fileprivate var largestValue: Int {
+    let symbols = Set(inputs.flatMap { type(of: $0).shape.flatMap(\.symbols) })
+    let ones = Dictionary(uniqueKeysWithValues: symbols.map { ($0, 1) })
+    return nodes.flatMap(\.outputs).map { value in
+      let type = type(of: value)
+      return (type.count.evaluated(ones) ?? 0) * type.elementType.byteCount
+    }.max() ?? 0
   }
 }
 
