@@ -35,12 +35,30 @@ package struct Compose: InvertibleTransform {
   /// Applies the transforms in order, tells each step and stops between steps when asked to.
   /// - Throws: What a transform throws, with its config path; `InterruptedError`.
   package func apply(_ sample: inout Sample, stage: String = "preprocessing", progress: ProgressObserver?) throws {
-    for (index, transform) in transforms.enumerated() {
+    var index = 0
+    while index < transforms.count {
       try Cancellation.check()
       progress?(ProgressUpdate(stage: stage, completed: index, total: transforms.count))
-      try transform.applyLocated(&sample)
+      index += try applyStep(index, to: &sample)
     }
     progress?(ProgressUpdate(stage: stage, completed: transforms.count, total: transforms.count))
+  }
+
+  /// Applies the transform at `index`, together with the next one where that spares memory.
+  /// - Returns: how many were applied.
+  private func applyStep(_ index: Int, to sample: inout Sample) throws -> Int {
+    if let inversion = transforms[index] as? Invertd, index + 1 < transforms.count,
+      let step = transforms[index + 1] as? any VoxelwiseTransform,
+      try located(inversion.path, { try inversion.apply(&sample, reducing: step) })
+    {
+      return 2
+    }
+    try transforms[index].applyLocated(&sample)
+    return 1
+  }
+
+  package func undoes(_ step: TransformIdentity) -> Bool {
+    transforms.contains { ($0 as? any InvertibleTransform)?.undoes(step) == true }
   }
 
   /// Undoes the invertible transforms, the last one first.

@@ -12,6 +12,8 @@ package protocol Transform: Sendable {
 
 /// A transform that can be undone.
 package protocol InvertibleTransform: Transform {
+  /// Whether ``invert(_:)`` undoes the step of that identity.
+  func undoes(_ step: TransformIdentity) -> Bool
   /// Undoes what this transform did to the images of the sample. Its keys may be missing.
   func invert(_ sample: inout Sample) throws
 }
@@ -86,6 +88,8 @@ extension KeyedTransform where Self: InvertibleTransform {
   func record(_ inverse: any InverseOperation, on image: inout TransformedImage) {
     image.applied.append(AppliedOperation(transform: keys.identity, inverse: inverse))
   }
+
+  package func undoes(_ step: TransformIdentity) -> Bool { step == keys.identity }
 
   package func invert(_ sample: inout Sample) throws {
     for key in keys.names where sample[key] != nil {

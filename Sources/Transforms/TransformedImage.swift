@@ -84,10 +84,17 @@ package protocol InverseOperation: Sendable {
   func apply(to image: inout TransformedImage) throws
   /// The same without blending neighbours, for label maps.
   var withNearestInterpolation: any InverseOperation { get }
+  /// Whether it only moves voxels or cuts them off, so that it does to labels what it does to the classes before them.
+  var onlyMovesVoxels: Bool { get }
+  /// The same, followed by `reduction`, done part by part so that the classes never exist as whole volumes; nil where
+  /// the parts aren't known one by one.
+  func reducing(_ reduction: VoxelwiseSteps) -> (any InverseOperation)?
 }
 
 extension InverseOperation {
   package var withNearestInterpolation: any InverseOperation { self }
+  package var onlyMovesVoxels: Bool { false }
+  package func reducing(_ reduction: VoxelwiseSteps) -> (any InverseOperation)? { nil }
 }
 
 extension Tensor {

@@ -139,6 +139,48 @@ import Transforms
     #expect(try sample.image("image", for: "test").applied.count == 1)
   }
 
+  @Test("an argmax after an inversion gives the same labels slab by slab", arguments: ["RAS", "LPI", "SAR"])
+  func invertingAndReducingAtOnceGivesTheSameLabels(_ codes: String) throws {
+    let before = Component(
+      target: "Compose",
+      arguments: [
+        "transforms": .list([
+          .component(
+            Component(
+              target: "Orientationd", arguments: ["keys": .string("image"), "axcodes": .string(codes)], path: "pre#0")),
+          .component(
+            Component(
+              target: "Spacingd",
+              arguments: ["keys": .string("image"), "pixdim": .list([.double(1.5), .double(0.8), .double(2)])],
+              path: "pre#1")),
+          .component(
+            Component(
+              target: "Flipd", arguments: ["keys": .string("image"), "spatial_axis": .int(1)], path: "pre#2")),
+        ])
+      ], path: "pre")
+    var sample = Sample(["image": .image(TransformedImage(voxels: Self.ramp([1, 150, 160, 70]), affine: .identity))])
+    try TransformTable.make(before).apply(&sample)
+    let shape = try sample.image("image", for: "test").voxels.shape
+    let values = (0..<3 * shape.count).map { Float($0 * 7919 % 10_007) }
+    try sample.setPrediction("pred", Tensor(values, Shape([3] + shape.dimensions.dropFirst())), like: "image")
+    let invert = try Self.make(
+      "Invertd",
+      [
+        "keys": .string("pred"), "orig_keys": .string("image"), "transform": .component(before),
+        "nearest_interp": .bool(false),
+      ])
+    let argmax = try Self.make("AsDiscreted", ["keys": .string("pred"), "argmax": .bool(true)])
+    var expected = sample
+    try invert.apply(&expected)
+    try argmax.apply(&expected)
+    let step = try #require(argmax as? any VoxelwiseTransform)
+    #expect(try (invert as? Invertd)?.apply(&sample, reducing: step) == true)
+    let (found, reference) = (try sample.image("pred", for: "test"), try expected.image("pred", for: "test"))
+    #expect(found.voxels.shape == [1, 150, 160, 70])
+    #expect(found.affine == reference.affine)
+    #expect(Difference(found.voxels, reference.voxels).maximum == 0)
+  }
+
   @Test func composeTellsEachStepAndNamesTheEntryThatFails() throws {
     let compose = Component(
       target: "Compose",

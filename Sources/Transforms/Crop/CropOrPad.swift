@@ -88,6 +88,7 @@ enum CropOrPad {
   struct Unpad: InverseOperation {
     let transform: String
     let widths: [(before: Int, after: Int)]
+    var onlyMovesVoxels: Bool { true }
 
     func apply(to image: inout TransformedImage) throws {
       let ranges = zip(image.spatialShape, widths).map { ($1.before, $0 - $1.after) }

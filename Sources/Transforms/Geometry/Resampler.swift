@@ -1,10 +1,13 @@
 import CKernels
+import Diagnostics
 import Tensors
 
 /// Samples the voxels of an image on another grid, on all cores.
 enum Resampler {
   /// What the axes of a map may influence each other, in voxels, and still be treated one by one.
   private static let separabilityTolerance = 1e-7
+  /// Elements of a slab that is sampled and reduced at once.
+  private static let slabLength = 1 << 22
 
   /// - Parameter voxels: `[C, X, Y, Z]` of any type and strides, not empty.
   /// - Returns: float32 `[C, X', Y', Z']`, contiguous.
@@ -31,6 +34,42 @@ enum Resampler {
       }
     }
     return sampleObliquely(source, on: grid, mode: mode, padding: padding)
+  }
+
+  /// Samples in slabs of the target's first axis and gives each to `reduction`, so that the sampled channels never exist
+  /// whole.
+  /// - Returns: `[M, X', Y', Z']`.
+  /// - Throws: what `reduction` throws; `InterruptedError`.
+  static func sample(
+    _ voxels: Tensor, on grid: SamplingGrid, _ options: SamplingOptions, reducing reduction: VoxelwiseSteps
+  ) throws -> Tensor {
+    let source = voxels.converted(to: .float32)
+    let planes = grid.target[0]
+    let step = max(1, slabLength / (source.shape[0] * grid.target[1] * grid.target[2]))
+    var result: Tensor?
+    for start in stride(from: 0, to: planes, by: step) {
+      try Cancellation.check()
+      let range = start..<min(start + step, planes)
+      let slab = try reduction.apply(
+        sample(source, on: grid.limited(to: range), mode: options.mode, padding: options.padding)
+      ).contiguous()
+      let channels = slab.shape[0]
+      var whole = result ?? Tensor(slab.elementType, Shape([channels] + grid.target), isZeroed: false)
+      result = nil
+      let plane = whole.byteCount / (channels * planes)
+      slab.withUnsafeBytes { source in
+        whole.withMutableBytes { target in
+          for channel in 0..<channels {
+            let place = (channel * planes + range.lowerBound) * plane
+            let from = channel * range.count * plane
+            target[place..<place + range.count * plane].copyBytes(from: source[from..<from + range.count * plane])
+          }
+        }
+      }
+      result = whole
+    }
+    guard let result else { throw DefectError("a grid without planes was sampled") }
+    return result
   }
 
   /// Interpolates along each axis: `samples` per target axis; `order` says which target axis each source axis is.

@@ -38,12 +38,12 @@ struct SamplingOptions: Sendable, Equatable {
 /// Axes are three; a plane has a third axis of one voxel.
 struct SamplingGrid {
   let source: [Int]
-  let target: [Int]
+  private(set) var target: [Int]
   let alignCorners: Bool
   /// Row r: the normalised coordinate (-1...1) on source axis r from the target's normalised coordinates and 1.
   let theta: [[Double]]
   /// The normalised coordinates of the target's voxels, per axis.
-  let base: [[Double]]
+  private(set) var base: [[Double]]
 
   /// - Parameter map: From target voxel indices to source voxel indices, of rank + 1 rows.
   /// - Returns: nil when an extent is zero, so that no such grid exists.
@@ -61,6 +61,14 @@ struct SamplingGrid {
       return (0..<3).map { column in column < rank ? normalized[row, column] : 0 } + [normalized[row, rank]]
     }
     base = target.map { Self.coordinates($0, alignCorners) }
+  }
+
+  /// The part of the target within `range` of its first axis.
+  func limited(to range: Range<Int>) -> SamplingGrid {
+    var part = self
+    part.target[0] = range.count
+    part.base[0] = Array(base[0][range])
+    return part
   }
 
   /// From voxel indices to -1...1.

@@ -43,17 +43,39 @@ package struct Invertd: KeyedTransform {
     }
   }
 
+  /// Applies this transform and then `step`, without an inverted volume of each channel between them.
+  ///
+  /// That is possible where the last inverse that blends voxels can do its work part by part, and those after it only
+  /// move voxels.
+  /// - Returns: whether it was possible; if not, the sample is as it was.
+  package func apply(_ sample: inout Sample, reducing step: any VoxelwiseTransform) throws -> Bool {
+    guard keys.names.count == 1, step.keys.names == keys.names, step.reducesChannels(index: 0),
+      let key = keys.names.first, sample[key] != nil, sample[originalKeys[0]] != nil
+    else { return false }
+    let original = try sample.image(originalKeys[0], for: name)
+    guard let place = original.applied.firstIndex(where: { !$0.inverse.onlyMovesVoxels }),
+      original.applied.allSatisfy({ preprocessing.undoes($0.transform) }),
+      let inverse = inverse(original.applied[place], index: 0).inverse.reducing(VoxelwiseSteps(transforms: [step]))
+    else { return false }
+    var reducing = original
+    reducing.applied[place].inverse = inverse
+    try invert(key, of: &sample, original: reducing, index: 0)
+    return true
+  }
+
+  /// The step's inverse as `nearest_interp` wants it.
+  private func inverse(_ step: AppliedOperation, index: Int) -> AppliedOperation {
+    guard usesNearest[index] else { return step }
+    return AppliedOperation(transform: step.transform, inverse: step.inverse.withNearestInterpolation)
+  }
+
   private func invert(_ key: String, of sample: inout Sample, original: TransformedImage, index: Int) throws {
     var prediction = try sample.image(key, for: name)
     sample[key] = .value(.null)
     let voxels = prediction.voxels
     prediction = original
     prediction.voxels = voxels
-    if usesNearest[index] {
-      prediction.applied = prediction.applied.map { step in
-        AppliedOperation(transform: step.transform, inverse: step.inverse.withNearestInterpolation)
-      }
-    }
+    prediction.applied = prediction.applied.map { inverse($0, index: index) }
     var inner = Sample([originalKeys[index]: .image(prediction)])
     try preprocessing.invert(&inner)
     sample[key] = inner[originalKeys[index]]

@@ -33,6 +33,7 @@ package struct Flipd: ImageTransform, InvertibleTransform {
   /// Flipping is its own inverse.
   private struct Inverse: InverseOperation {
     let axes: [Int]
+    let onlyMovesVoxels = true
 
     func apply(to image: inout TransformedImage) {
       var flip = Affine.identity

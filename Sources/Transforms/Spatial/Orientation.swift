@@ -61,6 +61,7 @@ package struct Orientationd: ImageTransform, InvertibleTransform {
   private struct Inverse: InverseOperation {
     let transform: String
     let affine: Affine
+    let onlyMovesVoxels = true
 
     func apply(to image: inout TransformedImage) throws {
       let codes = try Orientationd.embedded(affine, rank: image.spatialRank).axisCodes

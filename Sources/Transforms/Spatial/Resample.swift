@@ -7,9 +7,11 @@ enum SpatialResample {
   /// Samples `image` on the grid of `destination` with `shape` voxels, as float32. The image's affine follows; when the
   /// grid is the same within MONAI's tolerance, voxels and affine stay.
   ///
-  /// - Throws: ``TransformError``.
+  /// - Parameter reduction: what is to become of the sampled voxels, part by part.
+  /// - Throws: ``TransformError``; what `reduction` throws.
   static func apply(
-    to image: inout TransformedImage, destination: Affine, shape: [Int], options: SamplingOptions, transform: String
+    to image: inout TransformedImage, destination: Affine, shape: [Int], options: SamplingOptions, transform: String,
+    reducing reduction: VoxelwiseSteps? = nil
   ) throws {
     let volume = try image.volume(for: transform)
     let rank = image.spatialRank
@@ -20,17 +22,23 @@ enum SpatialResample {
     }
     let isSameShape = shape == image.spatialShape
     if isSameShape, SpacingGeometry.areClose(source, target) || SpacingGeometry.areClose(map, .identity(rank + 1)) {
-      image.voxels = image.voxels.converted(to: .float32)
+      let voxels = image.voxels.converted(to: .float32)
+      image.voxels = try reduction?.apply(voxels) ?? voxels
       return
     }
     let extents = (shape + [1]).prefix(3).map { $0 }
-    try OutputLimit.check([volume.channelCount] + extents, transform: transform)
+    try OutputLimit.check([reduction == nil ? volume.channelCount : 1] + extents, transform: transform)
     guard
       let grid = SamplingGrid(
         map: map, source: volume.spatialShape, target: extents, alignCorners: options.alignCorners)
     else { throw TransformError.emptyResult(transform: transform, shape: shape) }
-    let voxels = Resampler.sample(volume.voxels, on: grid, mode: options.mode, padding: options.padding)
-    image.voxels = rank == 3 ? voxels : voxels.reshaped(Shape([volume.channelCount] + shape))
+    let voxels =
+      if let reduction {
+        try Resampler.sample(volume.voxels, on: grid, options, reducing: reduction)
+      } else {
+        Resampler.sample(volume.voxels, on: grid, mode: options.mode, padding: options.padding)
+      }
+    image.voxels = rank == 3 ? voxels : voxels.reshaped(Shape([voxels.shape[0]] + shape))
     image.affine = image.affine * map.affine
   }
 
@@ -40,10 +48,18 @@ enum SpatialResample {
     let affine: Affine
     let shape: [Int]
     var options: SamplingOptions
+    var reduction: VoxelwiseSteps?
 
     func apply(to image: inout TransformedImage) throws {
       try SpatialResample.apply(
-        to: &image, destination: affine, shape: shape, options: options, transform: "the inverse of \(transform)")
+        to: &image, destination: affine, shape: shape, options: options, transform: "the inverse of \(transform)",
+        reducing: reduction)
+    }
+
+    func reducing(_ reduction: VoxelwiseSteps) -> (any InverseOperation)? {
+      var copy = self
+      copy.reduction = reduction
+      return copy
     }
 
     var withNearestInterpolation: any InverseOperation {

@@ -72,6 +72,8 @@ package struct ToTensord: ImageTransform, InvertibleTransform {
   }
 
   private struct Nothing: InverseOperation {
+    let onlyMovesVoxels = true
+
     func apply(to image: inout TransformedImage) {}
   }
 }
