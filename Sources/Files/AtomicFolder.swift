@@ -33,7 +33,7 @@ package enum AtomicFolder {
       try put(partial, at: path)
     } catch {
       remove(partial)
-      throw error
+      throw (error as? FileError)?.moved(from: partial, to: path) ?? error
     }
     Folders.sync(parent)
     // After an exchange the older folder is there.

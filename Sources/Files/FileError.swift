@@ -34,6 +34,21 @@ package enum FileError: DiagnosedError, Equatable {
       Diagnosis(.data, "the path leaves its folder", at: path, expected: "a path inside \(folder)")
     }
   }
+
+  /// The same error, told of the folder where a file was going to be instead of the unfinished one.
+  func moved(from partial: String, to folder: String) -> FileError {
+    func moved(_ path: String) -> String {
+      path.hasPrefix(partial + "/") ? folder + path.dropFirst(partial.count) : path
+    }
+    return switch self {
+    case .cannotOpen(let path, let reason): .cannotOpen(path: moved(path), reason: reason)
+    case .notARegularFile(let path): .notARegularFile(path: moved(path))
+    case .cannotCreate(let path, let reason): .cannotCreate(path: moved(path), reason: reason)
+    case .cannotWrite(let path, let reason): .cannotWrite(path: moved(path), reason: reason)
+    case .cannotRead(let path, let reason): .cannotRead(path: moved(path), reason: reason)
+    case .escapesFolder(let path, let folder): .escapesFolder(path: path, folder: folder)
+    }
+  }
 }
 
 /// The system's words for the current `errno`.

@@ -19,18 +19,7 @@ package struct OpenVINOBlob: CompiledEngine {
     _ file: MappedFile, inputs: [TensorSpecification], outputs: [TensorSpecification], search: LibrarySearch
   ) throws {
     let runtime = try OpenVINORuntime.load(search)
-    guard let base = file.bytes.baseAddress else {
-      throw OpenVINOModel.refused("the compiled network is empty")
-    }
-    try runtime.setImportProperties()
-    var compiled: OpaquePointer?
-    if let reason = takeText(
-      OVCompiledModelImport(runtime.library, runtime.core, base, file.bytes.count, "CPU", &compiled))
-    {
-      throw OpenVINOModel.refused(
-        "it can't read the compiled network, which another version may have written: \(reason)")
-    }
-    guard let compiled else { throw OpenVINOModel.refused("it gave no compiled model") }
+    let compiled = try runtime.compiledModel(in: file.bytes)
     let shapes = inputs.map { Shape($0.dimensions.map { $0 ?? 1 }) }
     let ports = zip(inputs, shapes).map { OVPort(elementType: $0.elementType.openVINO, shape: $1) }
     let plan = try OpenVINOPlan(runtime, compiled, inputShapes: shapes, inputs: ports, outputs: outputs, file: file)
@@ -56,12 +45,24 @@ package struct OpenVINOBlob: CompiledEngine {
 extension OpenVINOBackend {
   /// Compiles the network for a fixed batch and writes it to the file `path`, which appears whole or not at all only
   /// as part of an atomically written folder.
-  /// - Throws: ``DeviceError``, ``EngineError``.
+  ///
+  /// The library doesn't tell when the disk is full, so what it wrote is read back.
+  /// - Throws: ``DeviceError``, ``EngineError``, `FileError`.
   package func export(_ source: EngineSource, _ options: EngineOptions, to path: String) throws {
     try requireDevice(options.device)
     let runtime = try OpenVINORuntime.load(search)
     let model = try OpenVINOModel(runtime, source, properties: try OpenVINOProperties(options))
     try model.plan(for: source.inputs.map { $0.shape(batch: options.batch) }).export(to: path)
+    try verify(path, runtime)
+  }
+
+  private func verify(_ path: String, _ runtime: OpenVINORuntime) throws {
+    let file = try MappedFile(path: path)
+    do {
+      try file.withBytes { OVCompiledModelFree(runtime.library, try runtime.compiledModel(in: $0)) }
+    } catch EngineError.networkRefused {
+      throw FileError.cannotWrite(path: path, reason: "OpenVINO can't read back the compiled network that it wrote")
+    }
   }
 
   /// The library's name and release, `OpenVINO 2026.4.1`.

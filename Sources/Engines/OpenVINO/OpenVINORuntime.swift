@@ -83,10 +83,25 @@ final class OpenVINORuntime: Sendable {
       .trimmingCharacters(in: .whitespaces)
   }
 
+  /// Reads a compiled network from a file's bytes, which it goes on using: they must outlive it.
+  /// - Returns: The handle, which the caller frees.
+  /// - Throws: ``EngineError``; a file of another version of the library is refused by the library.
+  func compiledModel(in bytes: UnsafeRawBufferPointer) throws -> OpaquePointer {
+    guard let base = bytes.baseAddress else { throw OpenVINOModel.refused("the compiled network is empty") }
+    try setImportProperties()
+    var compiled: OpaquePointer?
+    if let reason = takeText(OVCompiledModelImport(library, core, base, bytes.count, "CPU", &compiled)) {
+      throw OpenVINOModel.refused(
+        "it can't read the compiled network, which another version may have written: \(reason)")
+    }
+    guard let compiled else { throw OpenVINOModel.refused("it gave no compiled model") }
+    return compiled
+  }
+
   /// Makes networks that are imported compute as those that are compiled here: a compiled network's file doesn't hold
   /// its properties.
   /// - Throws: ``EngineError/libraryUnusable(backend:path:reason:remedy:)``.
-  func setImportProperties() throws {
+  private func setImportProperties() throws {
     for (name, value) in OpenVINOProperties.always {
       if let reason = takeText(OVCoreSetProperty(library, core, "CPU", name, value)) { throw unusable(reason) }
     }
