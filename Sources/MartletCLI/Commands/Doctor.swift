@@ -26,16 +26,17 @@ struct Doctor: ParsableCommand {
     let known = choice.backends.map(\.name)
     for name in require where !known.contains(name) { throw OptionError.unknownTarget(name, known: known) }
     let environment = Environment.examine(choice.backends)
-    if printing.json {
-      try Terminal.printJSON(environment)
-    } else {
-      let width = environment.checks.map(\.name.count).max() ?? 0
-      for check in environment.checks {
-        print("\(check.status.rawValue.padded(8))\(check.name.padded(width))  \(check.value)")
-        if let remedy = check.remedy { print("\("".padded(8 + width))  → \(remedy)") }
-      }
-    }
+    try printing.show(environment, Self.text(environment))
     let isReady = require.isEmpty ? choice.isAnyAvailable : require.allSatisfy { choice.isUsable($0) }
     guard isReady else { throw ExitCode(Diagnosis.Kind.unavailable.exitCode) }
+  }
+
+  private static func text(_ environment: Environment) -> String {
+    let width = environment.checks.map(\.name.count).max() ?? 0
+    let lines = environment.checks.flatMap { check in
+      ["\(check.status.rawValue.padded(8))\(check.name.padded(width))  \(check.value)"]
+        + (check.remedy.map { ["\("".padded(8 + width))  → \($0)"] } ?? [])
+    }
+    return lines.joined(separator: "\n")
   }
 }

@@ -15,7 +15,7 @@ struct ExportRun {
     let result = try export.run()
     display.finish()
     let facts = ExportFacts(result)
-    if printing.json { try Terminal.printJSON(facts) } else { print(facts.text) }
+    try printing.show(facts, facts.text)
     if result.verification.contains(where: { $0.outcome == .failed }) { throw ExitCode(Diagnosis.Kind.data.exitCode) }
   }
 }

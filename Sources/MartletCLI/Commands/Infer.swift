@@ -35,8 +35,7 @@ struct Infer: ParsableCommand {
     let comparisons = try reference.map { try compare(run, Self.paths($0)) } ?? []
     let files = try run.write(to: output)
     let facts = Facts(run, files, comparisons)
-    if printing.json { return try Terminal.printJSON(facts) }
-    print(facts.text)
+    try printing.show(facts, facts.text)
   }
 
   private static func paths(_ list: String) -> [String] { list.split(separator: ",").map(String.init) }

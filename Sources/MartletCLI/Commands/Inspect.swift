@@ -23,11 +23,10 @@ struct Inspect: ParsableCommand {
 
   func run() throws {
     if graph {
-      print(try NetworkSource(try Model(path: path), try network.options()).graph().dump, terminator: "")
-      return
+      let dump = try NetworkSource(try Model(path: path), try network.options()).graph().dump
+      return try printing.show(dump.hasSuffix("\n") ? String(dump.dropLast()) : dump)
     }
     let inspection = try Inspection(path: path, try network.options())
-    if printing.json { return try Terminal.printJSON(inspection) }
-    print(inspection.text)
+    try printing.show(inspection, inspection.text)
   }
 }

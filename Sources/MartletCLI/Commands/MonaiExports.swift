@@ -42,8 +42,7 @@ struct OnnxExport: ParsableCommand {
 private enum MonaiExportRun {
   static func run(_ command: MonaiExport.Command, _ words: [String], help: String) throws {
     if words.contains("--help") || words == ["-h"] {
-      print(help)
-      return
+      return try Terminal.print(help)
     }
     // Martlet's own flags, which MONAI doesn't have.
     let own = ["--quiet", "--json"]
@@ -51,7 +50,7 @@ private enum MonaiExportRun {
     printing.quiet = words.contains("--quiet")
     printing.json = words.contains("--json")
     let export = try MonaiExport(command, words.filter { !own.contains($0) })
-    if !printing.quiet { for note in export.notes { Terminal.printError("note: \(note)") } }
+    for note in export.notes { printing.note("note: \(note)") }
     try ExportRun(printing: printing).run(
       try Model(path: export.modelPath), export.options, to: export.target(), at: export.path)
   }

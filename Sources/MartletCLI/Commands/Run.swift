@@ -39,16 +39,17 @@ struct Run: ParsableCommand {
     try OptionError.requireFolder(output)
     let scans = try ScanList.expand(input)
     try ScanList.requireDifferentNames(scans)
+    try requireReferencesAndPicture()
     let pipeline = try pipeline()
     var reports: [RunReport] = []
     var failures: [(scan: String, diagnosis: Diagnosis)] = []
     for scan in scans {
       do {
         reports.append(try segment(scan, pipeline))
-        if !printing.json { print(reports[reports.count - 1].text) }
+        if !printing.json { try printing.show(reports[reports.count - 1].text) }
       } catch let error as any DiagnosedError {
         let diagnosis = error.diagnosis
-        if diagnosis.kind == .interrupted || scans.count == 1 { throw error }
+        if diagnosis.kind == .interrupted || error is TerminalError || scans.count == 1 { throw error }
         Terminal.report(diagnosis.within(scan))
         failures.append((scan, diagnosis))
       }
@@ -57,10 +58,19 @@ struct Run: ParsableCommand {
       let failed = failures.map { RunSummary.Failure(scan: $0.scan, error: $0.diagnosis.description) }
       try Terminal.printJSON(RunSummary(results: reports, failures: failed))
     }
-    if scans.count > 1 {
-      Terminal.printError("\(reports.count) of \(scans.count) scans done")
-    }
-    if !failures.isEmpty { throw ExitCode(Diagnosis.Kind.data.exitCode) }
+    if scans.count > 1 { printing.note("\(reports.count) of \(scans.count) scans done") }
+    if let kind = Self.commonKind(failures.map(\.diagnosis.kind)) { throw ExitCode(kind.exitCode) }
+  }
+
+  /// The kind that tells of all failures: the one that they share, or wrong content when there are several.
+  private static func commonKind(_ kinds: [Diagnosis.Kind]) -> Diagnosis.Kind? {
+    kinds.first.map { first in kinds.allSatisfy { $0 == first } ? first : .data }
+  }
+
+  /// What can't be opened or created is said before the work, not after it.
+  private func requireReferencesAndPicture() throws {
+    for path in reference { _ = try MappedFile(path: path) }
+    if let picture { try Folders.create(Paths.parent(of: picture)) }
   }
 
   private func pipeline() throws -> BundlePipeline {
@@ -70,7 +80,7 @@ struct Run: ParsableCommand {
       return try BundlePipeline(bundle, try network.options(), try engine.choice(), outputFolder: output)
     case .package(let package):
       for file in package.editedFiles() {
-        Terminal.printError(
+        printing.note(
           "note: \(file) of the package was edited or removed after the export; the engine is still the one that was "
             + "exported, so changes to the network need another export")
       }

@@ -39,7 +39,6 @@ struct Transform: ParsableCommand {
     let files = try TransformRun(config: config, id: id, overrides: overrides).run(
       scan: input, prediction: pred, output: output, progress: display.observer)
     display.finish()
-    if printing.json { return try Terminal.printJSON(["files": files]) }
-    print(files.joined(separator: "\n"))
+    try printing.show(["files": files], files.joined(separator: "\n"))
   }
 }

@@ -69,11 +69,29 @@ extension Runtime: ExpressibleByArgument {}
 
 /// How much is printed, and in which form.
 struct OutputArguments: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Print no progress.")
+  @Flag(name: .shortAndLong, help: "Print nothing but errors; with --json only the facts.")
   var quiet = false
 
   @Flag(help: "Print the facts as JSON.")
   var json = false
+
+  /// Prints what a command found out, in the form that was asked for.
+  /// - Throws: ``TerminalError``.
+  func show(_ facts: some Encodable, _ text: @autoclosure () -> String) throws {
+    if json { return try Terminal.printJSON(facts) }
+    try show(text())
+  }
+
+  /// Prints text unless the command is to be quiet.
+  /// - Throws: ``TerminalError``.
+  func show(_ text: @autoclosure () -> String) throws {
+    if !quiet { try Terminal.print(text()) }
+  }
+
+  /// Tells a person something that isn't the result.
+  func note(_ text: @autoclosure () -> String) {
+    if !quiet { Terminal.printError(text()) }
+  }
 }
 
 /// An option's value can't be read.

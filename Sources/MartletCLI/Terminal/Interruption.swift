@@ -16,12 +16,11 @@ enum Interruption {
     signal(SIGTERM, handler)
     // Passing a file-size limit is an error of that write, with a message, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
-  }
-
-  /// Ends the process at once, after what was printed is out.
-  static func exit() -> Never {
-    fflush(nil)
-    _exit(Diagnosis.Kind.interrupted.exitCode)
+    // A program that starts this one from a thread of Dispatch hands down that its signals are blocked.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   private static let handler: @convention(c) (Int32) -> Void = { _ in

@@ -1,7 +1,7 @@
 import Diagnostics
 import Foundation
 
-/// What goes to standard error, and the forms of numbers in text.
+/// What goes to standard output and standard error, and the forms of numbers in text.
 enum Terminal {
   static let isInteractive = isatty(STDERR_FILENO) == 1
 
@@ -10,7 +10,36 @@ enum Terminal {
 
   static func printError(_ text: String) { write(text + "\n") }
 
-  static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  /// Writes to standard error. When that fails there is nobody left to tell.
+  static func write(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+  /// Prints a result to standard output.
+  /// - Throws: ``TerminalError/cannotPrint(reason:)``: who asked for a result must not take half of it for all.
+  static func print(_ text: String) throws {
+    let code = write(text + "\n", to: STDOUT_FILENO)
+    guard code == 0 else { throw TerminalError.cannotPrint(reason: String(cString: strerror(code))) }
+  }
+
+  /// Occupies standard descriptors that the caller closed, so that no output file gets their numbers and what is meant
+  /// for the terminal with them. What is written to them fails.
+  static func occupyClosedDescriptors() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      _ = open("/dev/null", O_RDONLY)
+    }
+  }
+
+  /// Writes all of the text; gives the system's error code, or 0.
+  private static func write(_ text: String, to descriptor: Int32) -> Int32 {
+    let bytes = Array(text.utf8)
+    var start = 0
+    while start < bytes.count {
+      let written = bytes.withUnsafeBytes { rest in
+        Foundation.write(descriptor, rest.baseAddress.map { $0 + start }, rest.count - start)
+      }
+      if written >= 0 { start += written } else if errno != EINTR { return errno }
+    }
+    return 0
+  }
 
   /// The most memory that the process had at any time, in bytes.
   static var peakMemory: Int {
@@ -30,7 +59,19 @@ enum Terminal {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    try print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+}
+
+/// The result can't be shown.
+enum TerminalError: DiagnosedError, Equatable {
+  case cannotPrint(reason: String)
+
+  var diagnosis: Diagnosis {
+    switch self {
+    case .cannotPrint(let reason):
+      Diagnosis(.inputOutput, "printing the result failed: \(reason)", at: "standard output")
+    }
   }
 }
 
