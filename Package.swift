@@ -95,7 +95,7 @@ let package = Package(
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["Tensors", "Files", "Diagnostics"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Images", "Tensors", "Files", "Diagnostics"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .target(name: "TensorRTDouble", path: "Tests/TensorRTDouble"),
     tests("CTensorRT"),
@@ -119,6 +119,7 @@ let package = Package(
         "Diagnostics",
       ]),
     tests("Martlet", ["Images", "Tensors"]),
+    tests("MartletCLI", ["Images", "Tensors"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

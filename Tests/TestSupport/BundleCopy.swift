@@ -1,33 +1,32 @@
-import Diagnostics
+package import Diagnostics
 import Foundation
 import Images
 import Tensors
-import TestSupport
 
 /// A copy of the demo's bundle that a test may damage, a small scan, and a folder for the results.
-struct BundleCopy {
-  let folder: TemporaryFolder
-  var path: String { folder.file("bundle") }
-  var configPath: String { path + "/configs/inference.json" }
-  var checkpointPath: String { path + "/models/model.pt" }
-  var output: String { folder.file("results") }
+package struct BundleCopy {
+  package let folder: TemporaryFolder
+  package var path: String { folder.file("bundle") }
+  package var configPath: String { path + "/configs/inference.json" }
+  package var checkpointPath: String { path + "/models/model.pt" }
+  package var output: String { folder.file("results") }
 
-  init() throws {
+  package init() throws {
     folder = try TemporaryFolder()
     try FileManager.default.copyItem(atPath: Corpus.example("brain-tissue"), toPath: path)
   }
 
   /// Replaces `old`, which must occur, in the inference config.
-  func replaceInConfig(_ old: String, by new: String) throws {
+  package func replaceInConfig(_ old: String, by new: String) throws {
     let text = try String(contentsOfFile: configPath, encoding: .utf8)
     guard text.contains(old) else { throw CocoaError(.fileReadCorruptFile) }
     try text.replacingOccurrences(of: old, with: new).write(toFile: configPath, atomically: true, encoding: .utf8)
   }
 
   /// Every file below the output folder, unfinished ones included.
-  var results: [String] { Self.files(in: output) }
+  package var results: [String] { Self.files(in: output) }
 
-  static func files(in folder: String) -> [String] {
+  package static func files(in folder: String) -> [String] {
     (try? FileManager.default.subpathsOfDirectory(atPath: folder))?.filter {
       var isFolder: ObjCBool = false
       return FileManager.default.fileExists(atPath: folder + "/" + $0, isDirectory: &isFolder) && !isFolder.boolValue
@@ -35,7 +34,7 @@ struct BundleCopy {
   }
 
   /// A scan of the given extents with voxels of 1.5 mm, written as int16.
-  func scan(_ shape: [Int] = [20, 18, 22], named name: String = "scan.nii") throws -> String {
+  package func scan(_ shape: [Int] = [20, 18, 22], named name: String = "scan.nii") throws -> String {
     let count = shape.reduce(1, *)
     let voxels = Tensor((0..<count).map { Int16($0 * 37 % 211) }, Shape(shape))
     let path = folder.file(name)
@@ -44,7 +43,7 @@ struct BundleCopy {
   }
 
   /// A scan whose header has `bytes` at `offset`.
-  func scan(patched bytes: [UInt8], at offset: Int, shape: [Int] = [20, 18, 22]) throws -> String {
+  package func scan(patched bytes: [UInt8], at offset: Int, shape: [Int] = [20, 18, 22]) throws -> String {
     var content = [UInt8](try Data(contentsOf: URL(filePath: try scan(shape))))
     content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
     return try folder.write(content, to: "patched.nii")
@@ -52,7 +51,7 @@ struct BundleCopy {
 }
 
 /// The diagnosis of what `body` throws; nil when it throws nothing.
-func diagnose(_ body: () throws -> Void) throws -> Diagnosis? {
+package func diagnose(_ body: () throws -> Void) throws -> Diagnosis? {
   do {
     try body()
     return nil
