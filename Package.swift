@@ -27,6 +27,7 @@ let package = Package(
   products: [
     .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet", targets: ["MartletCLI"]),
+    .executable(name: "martlet-benchmarks", targets: ["MartletBenchmarks"]),
     // The tests open it with dlopen in place of TensorRT's libraries.
     .library(name: "TensorRTDouble", type: .dynamic, targets: ["TensorRTDouble"]),
   ],
@@ -92,6 +93,15 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+
+    // Times the stages; not part of the product.
+    .executableTarget(
+      name: "MartletBenchmarks",
+      dependencies: [
+        "Pipelines", "Transforms", "Bundles", "Engines", "Images", "Archives", "Arguments", "Tensors", "Files",
+        collections, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks", swiftSettings: strict),
 
     // Tests.
     .target(
