@@ -1,6 +1,8 @@
 import Diagnostics
+import Dispatch
 import Engines
 import Foundation
+import Synchronization
 import TestSupport
 import Tensors
 import Testing
@@ -88,6 +90,38 @@ import Testing
       options.computeCapabilities = [capability]
       #expect(try build("conv3d_fixed", options).byteCount > 100_000)
     }
+  }
+
+  /// The library keeps what GPUs a build is for in a place that all its builders share.
+  @Test func buildsAtOnceForDifferentGPUs() throws {
+    let wanted: [[ComputeCapability]] = [[ComputeCapability(7, 5)], [], [ComputeCapability(12, 0)]]
+    let failures = Mutex<[String]>([])
+    DispatchQueue.concurrentPerform(iterations: 4 * wanted.count) { index in
+      var options = TensorRTBuildOptions()
+      options.profiles = [["input_0": .batches(1, 1, 1, axes: 3)]]
+      options.computeCapabilities = wanted[index % wanted.count]
+      do { _ = try build("conv3d_half", options) } catch { failures.withLock { $0.append("\(error)") } }
+    }
+    #expect(failures.withLock { $0 } == [])
+  }
+
+  @Test func messagesGoToTheWorkThatTheyAreAbout() throws {
+    var options = TensorRTBuildOptions()
+    options.workspaceLimit = 1
+    let (opening, building) = (Messages(), Messages())
+    do {
+      // The library knows this one's logger first.
+      let runtime = try TensorRTRuntime(library: library(), log: { opening.append($0) })
+      let count = opening.all.count
+      #expect(throws: TensorRTError.self) { try build("conv3d_fixed", options, messages: building) }
+      #expect(opening.all.count == count)
+      withExtendedLifetime(runtime) {}
+    }
+    #expect(building.all.contains { $0.severity <= .error })
+    // And takes the next one's when it is gone.
+    let later = Messages()
+    #expect(throws: TensorRTError.self) { try build("conv3d_fixed", options, messages: later) }
+    #expect(later.all.contains { $0.severity <= .error })
   }
 
   @Test func refusesTuringForFloatVolumesAndTakesTheOthers() throws {

@@ -33,11 +33,13 @@ package struct TensorRTBuilder: Sendable {
     try requireGPU()
     try Cancellation.check()
 
-    let log = TensorRTLog(library: library, handler: log)
-    let network = try TensorRTNetwork(library: library, log: log, onnx: onnx, modelPath: modelPath)
-    try refuseTuringVolumes(network, options)
-    try Cancellation.check()
-    return try build(network, options, TensorRTProgress(stage: "building the engine", observer: progress))
+    let log = TensorRTLog(handler: log)
+    return try log.listening {
+      let network = try TensorRTNetwork(library: library, log: log, onnx: onnx, modelPath: modelPath)
+      try refuseTuringVolumes(network, options)
+      try Cancellation.check()
+      return try build(network, options, TensorRTProgress(stage: "building the engine", observer: progress))
+    }
   }
 
   /// Standard TensorRT measures its kernels while it builds.
@@ -71,7 +73,11 @@ package struct TensorRTBuilder: Sendable {
 
     // What went wrong before, in the parser, has been told.
     _ = network.log.takeErrors()
-    let memory = withExtendedLifetime(progress) { trt_builder_build(network.builder, network.network, config) }
+    let memory = try TensorRTBuildTurn.take {
+      network.log.listeningToBuild {
+        withExtendedLifetime(progress) { trt_builder_build(network.builder, network.network, config) }
+      }
+    }
     network.log.drain(network.recorder)
     guard memory.object != nil else {
       if progress.wasCancelled { throw InterruptedError() }

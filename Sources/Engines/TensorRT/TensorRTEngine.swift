@@ -65,6 +65,9 @@ package final class TensorRTEngine: CompiledEngine {
   /// A new execution context; the caller deletes it before this engine goes.
   func makeContext() throws -> trt_context { try opened.makeContext() }
 
+  /// What the library says about this engine and its contexts.
+  var log: TensorRTLog { opened.log }
+
   /// The engine's layers as JSON, as far as it was built to tell.
   package func layerInformation() -> String? { opened.layerInformation() }
 }
@@ -77,6 +80,8 @@ private final class OpenedEngine: @unchecked Sendable {
   private let stream: CUDAStream
   private let lock = NSLock()
 
+  var log: TensorRTLog { runtime.log }
+
   init(_ bytes: UnsafeRawBufferPointer, _ runtime: TensorRTRuntime, _ stream: CUDAStream) throws {
     self.runtime = runtime
     self.stream = stream
@@ -85,13 +90,13 @@ private final class OpenedEngine: @unchecked Sendable {
 
   deinit {
     try? stream.activate()
-    trt_engine_delete(engine)
+    runtime.log.listening { trt_engine_delete(engine) }
   }
 
   func makeContext() throws -> trt_context {
     lock.lock()
     defer { lock.unlock() }
-    let context = trt_engine_create_context(engine)
+    let context = runtime.log.listening { trt_engine_create_context(engine) }
     guard context.object != nil else {
       throw EngineError.runFailed(
         backend: runtime.library.title, reason: runtime.log.takeErrors().first ?? "it makes no execution context")

@@ -11,6 +11,8 @@ package final class TensorRTLibrary: Sendable {
   package let path: String
   package let parserPath: String
   nonisolated(unsafe) package let handle: OpaquePointer
+  /// What all its builders, parsers and runtimes talk to; nil only when there is no memory.
+  nonisolated(unsafe) let logger: OpaquePointer?
 
   /// `TensorRT for RTX 1.7.1`
   package var title: String { "\(product.title) \(version)" }
@@ -21,6 +23,7 @@ package final class TensorRTLibrary: Sendable {
     path = pair.library
     parserPath = pair.parser
     self.handle = handle
+    logger = TensorRTLog.makeLogger(handle)
   }
 
   private static let loaded = Mutex<[String: TensorRTLibrary]>([:])

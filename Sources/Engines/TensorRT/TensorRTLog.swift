@@ -21,28 +21,47 @@ package struct TensorRTMessage: Sendable, Hashable {
 /// Receives the library's messages; called from any thread.
 package typealias TensorRTLogHandler = @Sendable (TensorRTMessage) -> Void
 
-/// The library's logger: passes messages on, and keeps the errors for the diagnosis of what fails.
+/// The messages of one piece of work with the library: passes them on, and keeps the errors for the diagnosis of what
+/// fails.
+///
+/// As long as any builder or runtime lives, the library may talk to the logger of the first of them, also about the
+/// others. So there is one logger for each library, for the life of the process, and a message belongs to the work
+/// that the calling thread is ``listening(_:)`` for.
 ///
 /// Without a GPU the library follows each error with a line about the missing CUDA device; that line is dropped.
-/// It must outlive every object that was made with it.
 final class TensorRTLog: Sendable {
+  @TaskLocal private static var current: TensorRTLog?
+  /// The build under way, which messages from threads of the library's own belong to.
+  private static let building = Mutex<TensorRTLog?>(nil)
+
   private let handler: TensorRTLogHandler?
   private let errors = Mutex<[String]>([])
-  /// nil only when there is no memory.
-  nonisolated(unsafe) private(set) var logger: OpaquePointer?
 
-  init(library: TensorRTLibrary, handler: TensorRTLogHandler?) {
-    self.handler = handler
-    logger = trt_logger_create(
-      library.handle,
-      { context, severity, text in
-        guard let context, let text else { return }
-        let log = Unmanaged<TensorRTLog>.fromOpaque(context).takeUnretainedValue()
-        log.receive(TensorRTMessage(.init(rawValue: severity) ?? .verbose, String(cString: text)))
-      }, Unmanaged.passUnretained(self).toOpaque())
+  init(handler: TensorRTLogHandler?) { self.handler = handler }
+
+  /// A logger that tells each message to the work that it belongs to; nil only when there is no memory.
+  static func makeLogger(_ library: OpaquePointer) -> OpaquePointer? {
+    trt_logger_create(
+      library,
+      { _, severity, text in
+        guard let text, let log = TensorRTLog.current ?? TensorRTLog.building.withLock({ $0 }) else { return }
+        let severity = TensorRTMessage.Severity(rawValue: severity) ?? .verbose
+        guard severity <= .error || log.handler != nil else { return }
+        log.receive(TensorRTMessage(severity, String(cString: text)))
+      }, nil)
   }
 
-  deinit { trt_logger_delete(logger) }
+  /// Runs `body`, which calls the library; what the library says meanwhile comes here.
+  func listening<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try Self.$current.withValue(self, operation: body)
+  }
+
+  /// As ``listening(_:)``, for a build, which the library may do on several threads.
+  func listeningToBuild<Result>(_ body: () throws -> Result) rethrows -> Result {
+    Self.building.withLock { $0 = self }
+    defer { Self.building.withLock { $0 = nil } }
+    return try listening(body)
+  }
 
   /// Takes one message, from the library or from its error recorder.
   func receive(_ message: TensorRTMessage) {

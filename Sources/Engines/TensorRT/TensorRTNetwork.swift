@@ -4,7 +4,7 @@ import Tensors
 /// An ONNX model as TensorRT's parser read it, with the builder that it belongs to.
 ///
 /// The parser may own weights, so it lives as long as the network; it goes before the network, the network before
-/// the builder, and the logger and the error recorder last.
+/// the builder, and the error recorder last. Use it while its log is listening.
 final class TensorRTNetwork {
   let library: TensorRTLibrary
   let log: TensorRTLog
@@ -21,14 +21,14 @@ final class TensorRTNetwork {
   /// - Throws: ``TensorRTError/refused(library:errors:)`` with everything that the parser complained of;
   ///   ``TensorRTError/emptyGraph``; ``EngineError/networkRefused(backend:reason:)``.
   init(library: TensorRTLibrary, log: TensorRTLog, onnx: UnsafeRawBufferPointer, modelPath: String?) throws {
-    let builder = trt_builder_create(library.handle, log.logger)
+    let builder = trt_builder_create(library.handle, library.logger)
     guard builder.object != nil else { throw Self.failure(library, log, "it makes no builder") }
     let network = trt_builder_create_network(builder)
     guard network.object != nil else {
       trt_builder_delete(builder)
       throw Self.failure(library, log, "it makes no network")
     }
-    let parser = trt_parser_create(library.handle, network, log.logger)
+    let parser = trt_parser_create(library.handle, network, library.logger)
     guard parser.object != nil, let recorder = trt_error_recorder_create() else {
       trt_parser_delete(parser)
       trt_network_delete(network)
@@ -59,9 +59,11 @@ final class TensorRTNetwork {
   }
 
   deinit {
-    trt_parser_delete(parser)
-    trt_network_delete(network)
-    trt_builder_delete(builder)
+    log.listening {
+      trt_parser_delete(parser)
+      trt_network_delete(network)
+      trt_builder_delete(builder)
+    }
     trt_error_recorder_delete(recorder)
   }
 

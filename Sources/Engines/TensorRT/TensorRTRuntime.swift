@@ -9,19 +9,20 @@ package final class TensorRTRuntime: @unchecked Sendable {
 
   package init(library: TensorRTLibrary, log handler: TensorRTLogHandler? = nil) throws {
     self.library = library
-    log = TensorRTLog(library: library, handler: handler)
-    runtime = trt_runtime_create(library.handle, log.logger)
+    let log = TensorRTLog(handler: handler)
+    self.log = log
+    runtime = log.listening { trt_runtime_create(library.handle, library.logger) }
     guard runtime.object != nil else {
       throw EngineError.runFailed(backend: library.title, reason: log.takeErrors().first ?? "it makes no runtime")
     }
   }
 
-  deinit { trt_runtime_delete(runtime) }
+  deinit { log.listening { trt_runtime_delete(runtime) } }
 
   /// - Throws: ``TensorRTError/engineRefused(library:reason:)``.
   func deserialize(_ bytes: UnsafeRawBufferPointer) throws -> trt_engine {
     _ = log.takeErrors()
-    let engine = trt_runtime_deserialize(runtime, bytes.baseAddress, bytes.count)
+    let engine = log.listening { trt_runtime_deserialize(runtime, bytes.baseAddress, bytes.count) }
     guard engine.object != nil else {
       let reason = log.takeErrors().first ?? "it gave no reason"
       throw TensorRTError.engineRefused(library: library.title, reason: reason)
@@ -51,7 +52,9 @@ package final class TensorRTRuntime: @unchecked Sendable {
     // Each check of an engine logs an error where there is no GPU; the verdict tells it already.
     defer { _ = log.takeErrors() }
     var diagnostics: UInt64 = 0
-    let validity = trt_runtime_validity(runtime, bytes.baseAddress, Int64(bytes.count), &diagnostics)
+    let validity = log.listening {
+      trt_runtime_validity(runtime, bytes.baseAddress, Int64(bytes.count), &diagnostics)
+    }
     switch validity {
     case 0: return .valid
     case 1: return .suboptimal

@@ -42,7 +42,7 @@ final class TensorRTSession: Session {
   deinit {
     try? stream.activate()
     try? stream.synchronize()
-    trt_context_delete(context)
+    engine.log.listening { trt_context_delete(context) }
     trt_error_recorder_delete(recorder)
     buffers = [:]
   }
@@ -57,9 +57,12 @@ final class TensorRTSession: Session {
     try stream.activate()
     trt_error_recorder_clear(recorder)
     do {
-      try setShapes(of: tensors, profile: wanted)
-      let shapes = try outputs.map { try outputShape($0) }
-      try enqueue(tensors, shapes)
+      let shapes = try engine.log.listening {
+        try setShapes(of: tensors, profile: wanted)
+        let shapes = try outputs.map { try outputShape($0) }
+        try enqueue(tensors, shapes)
+        return shapes
+      }
       try stream.synchronize()
       try collect(shapes, into: &results)
     } catch {
