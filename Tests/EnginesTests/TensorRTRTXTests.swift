@@ -79,6 +79,12 @@ import Testing
         try build("conv3d_fixed", options)
       }
     }
+    #expect(try ComputeCapability.parseList("8.6,12.0") == [ComputeCapability(8, 6), ComputeCapability(12, 0)])
+    for text in ["", "8.6,", ",8.6", "8.6,,12.0", "8.6;12.0"] {
+      #expect(throws: TensorRTError.self) { try ComputeCapability.parseList(text) }
+    }
+    for name in ["none", "ampere+", "same"] { #expect(try TensorRTHardwareCompatibility.parse(name).name == name) }
+    #expect(throws: EngineError.self) { try TensorRTHardwareCompatibility.parse("ampere") }
     for text in ["", "8", "8.", ".6", "8.6.1", "-8.6", "８.6", "8.66", "current"] {
       #expect(throws: TensorRTError.unreadableComputeCapability(text)) { try ComputeCapability.parse(text) }
     }

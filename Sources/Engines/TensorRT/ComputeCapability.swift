@@ -27,6 +27,14 @@ package struct ComputeCapability: Sendable, Hashable, Comparable, CustomStringCo
     return ComputeCapability(major, minor)
   }
 
+  /// Reads `8.6,12.0`.
+  /// - Throws: ``TensorRTError/unreadableComputeCapability(_:)``, also for an empty place between two commas.
+  package static func parseList(_ text: String) throws -> [ComputeCapability] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map {
+      try parse(String($0))
+    }
+  }
+
   private static func number(_ digits: Substring) -> Int? {
     digits.utf8.allSatisfy { (48...57).contains($0) } ? Int(digits) : nil
   }

@@ -48,6 +48,24 @@ package enum TensorRTHardwareCompatibility: Int32, Sendable, Hashable, CaseItera
   case ampereAndNewer
   /// All of the same compute capability. TensorRT 10.9 and newer.
   case sameComputeCapability
+
+  /// As the command line calls it.
+  package var name: String {
+    switch self {
+    case .none: "none"
+    case .ampereAndNewer: "ampere+"
+    case .sameComputeCapability: "same"
+    }
+  }
+
+  /// Reads a ``name``.
+  /// - Throws: ``EngineError/invalidOption(name:value:expected:)``.
+  package static func parse(_ text: String) throws -> TensorRTHardwareCompatibility {
+    if let choice = allCases.first(where: { $0.name == text }) { return choice }
+    throw EngineError.invalidOption(
+      name: "the hardware compatibility", value: "'\(text.prefix(40))'",
+      expected: allCases.map(\.name).joined(separator: ", "))
+  }
 }
 
 /// How an engine is built.

@@ -46,6 +46,9 @@ struct Export: ParsableCommand {
   @Option(help: "How long the library searches for fast kernels, 0 to 5.")
   var optimizationLevel: Int?
 
+  @Option(help: "The GPUs besides this one that the engine is to run on: none, ampere+, same (tensorrt).")
+  var hardwareCompatibility = "none"
+
   @Option(help: "cpu, cuda, cuda:1, gpu:1, 1, dla:0.")
   var device: String?
 
@@ -81,9 +84,10 @@ struct Export: ParsableCommand {
     options.dynamicBatch = try dynamicBatch.map {
       try BatchRange(try OptionError.numbers($0, option: "--dynamic-batch"))
     }
-    options.computeCapabilities = try (computeCapability ?? "").split(separator: ",").map { try .parse(String($0)) }
+    options.computeCapabilities = try computeCapability.map { try ComputeCapability.parseList($0) } ?? []
     options.workspaceLimit = try workspace.map { try OptionError.bytes($0, option: "--workspace") }
     options.optimizationLevel = optimizationLevel
+    options.hardwareCompatibility = try .parse(hardwareCompatibility)
     options.device = try device.map { try .parse($0) }
     options.library = engineLibrary
     options.dumpFolder = dumpPasses

@@ -244,6 +244,7 @@ private struct Recipe {
       ("compute-capability", options.computeCapabilities.sorted().map(\.description).joined(separator: ",")),
       ("workspace", options.workspaceLimit.map { "\($0)" }),
       ("optimization-level", options.optimizationLevel.map { "\($0)" }),
+      ("hardware-compatibility", options.hardwareCompatibility == .none ? nil : options.hardwareCompatibility.name),
       ("device", target.name == "tensorrt" ? options.device?.description : nil),
     ]
     self.options = entries.compactMap { name, value in

@@ -44,6 +44,8 @@ package struct ExportOptions: Sendable {
   /// Bytes.
   package var workspaceLimit: Int?
   package var optimizationLevel: Int?
+  /// Which other GPUs an engine of standard TensorRT runs on.
+  package var hardwareCompatibility: TensorRTHardwareCompatibility = .none
   /// nil for the best that the target can use.
   package var device: Device?
   package var verifies = true

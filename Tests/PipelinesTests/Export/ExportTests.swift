@@ -161,6 +161,32 @@ import Testing
     #expect(try export.export("tensorrt-rtx", options).outcome == .written)
   }
 
+  @Test func hardwareCompatibilityIsForStandardTensorRTAlone() throws {
+    var options = ExportCase.options("tensorrt")
+    options.hardwareCompatibility = .ampereAndNewer
+    try TensorRTTarget(product: .standard).check(options)
+    let error = #expect(throws: TensorRTError.self) { try TensorRTTarget(product: .rtx).check(options) }
+    #expect(error?.diagnosis.hint?.contains("--compute-capability") == true)
+    for name in ["onnx", "openvino"] {
+      let target = try #require(ExportTargets.named(name))
+      #expect(throws: ExportError.self) { try target.check(options) }
+    }
+  }
+
+  @Test func whatTheLibraryWarnsOfIsNoted() throws {
+    let export = try ExportCase()
+    let notes = try TensorRTDouble.use(version: 10701) { _ in
+      for name in ["libtensorrt_rtx.so.1.7.1", "libtensorrt_onnxparser_rtx.so.1.7.1"] {
+        try FileManager.default.createSymbolicLink(
+          atPath: export.folder.file(name), withDestinationPath: TensorRTDouble.path)
+      }
+      var options = ExportCase.options("tensorrt-rtx")
+      options.library = export.folder.path
+      return try export.export("tensorrt-rtx", options).notes
+    }
+    #expect(notes.contains("TensorRT for RTX warns: a warning of the double"))
+  }
+
   @Test(arguments: ["bf16", "int8", "FP16", ""])
   func otherPrecisionsAreRefused(text: String) {
     let error = #expect(throws: ExportError.self) { try Precision.parse(text) }

@@ -14,7 +14,8 @@ package struct ONNXTarget: ExportTarget {
   package func check(_ options: ExportOptions) throws {
     let given: [(String, Bool)] = [
       ("--compute-capability", !options.computeCapabilities.isEmpty), ("--workspace", options.workspaceLimit != nil),
-      ("--optimization-level", options.optimizationLevel != nil), ("--keep-onnx", options.keepsONNX),
+      ("--optimization-level", options.optimizationLevel != nil),
+      ("--hardware-compatibility", options.hardwareCompatibility != .none), ("--keep-onnx", options.keepsONNX),
     ]
     for (option, isGiven) in given where isGiven {
       throw ExportError.notForTarget(option: option, target: name, hint: "leave it out, or export to tensorrt-rtx")

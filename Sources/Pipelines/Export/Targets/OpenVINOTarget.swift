@@ -17,6 +17,7 @@ package struct OpenVINOTarget: ExportTarget {
     let given: [(String, Bool)] = [
       ("--compute-capability", !options.computeCapabilities.isEmpty), ("--workspace", options.workspaceLimit != nil),
       ("--optimization-level", options.optimizationLevel != nil),
+      ("--hardware-compatibility", options.hardwareCompatibility != .none),
     ]
     for (option, isGiven) in given where isGiven {
       throw ExportError.notForTarget(option: option, target: name, hint: "leave it out, or export to tensorrt-rtx")

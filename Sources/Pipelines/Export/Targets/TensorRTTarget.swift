@@ -2,6 +2,7 @@ package import Diagnostics
 package import Engines
 import Files
 import Graphs
+import Synchronization
 import Tensors
 
 /// An engine of TensorRT for RTX, built on any machine, or of standard TensorRT, built on the machine with the GPU.
@@ -26,6 +27,9 @@ package struct TensorRTTarget: ExportTarget {
     }
     if product == .standard, !options.computeCapabilities.isEmpty {
       throw TensorRTError.computeCapabilitiesAreFixed(library: product.title)
+    }
+    if product == .rtx, options.hardwareCompatibility != .none {
+      throw TensorRTError.hardwareCompatibilityIsBuiltIn(library: product.title)
     }
     // A machine with GPUs must have the one that is asked for.
     guard let ordinal = try options.device?.cudaOrdinal(), let driver = CUDADriver.system else { return }
@@ -54,11 +58,12 @@ package struct TensorRTTarget: ExportTarget {
   ) throws -> ExportProduct {
     let library = try TensorRTLibrary.load(product, location: options.library)
     let source = try EngineSource(network.graph)
+    let warnings = LibraryWarnings()
     let plan = try withSelectedGPU(options) {
-      try TensorRTBuilder(library: library).build(
+      try TensorRTBuilder(library: library, log: { warnings.receive($0) }).build(
         onnx: source.onnx.bytes, options: buildOptions(network, options, source), progress: progress)
     }
-    var notes: [String] = []
+    var notes = warnings.texts.map { "\(product.title) warns: \($0)" }
     if product == .rtx, options.device != nil, CUDADriver.system == nil {
       notes.append("the engine was built without a GPU; --device only matters where it runs")
     }
@@ -74,6 +79,7 @@ package struct TensorRTTarget: ExportTarget {
     build.computeCapabilities = options.computeCapabilities
     build.workspaceLimit = options.workspaceLimit
     build.optimizationLevel = options.optimizationLevel
+    build.hardwareCompatibility = options.hardwareCompatibility
     let batch = network.batch
     let ranges = source.inputs.filter { !$0.isStatic }.map { input in
       let shapes = [batch.minimum, batch.optimum, batch.maximum].map { size in
@@ -103,6 +109,21 @@ package struct TensorRTTarget: ExportTarget {
       .init(name, .notChecked, "it isn't for the GPU here: \(reasons.joined(separator: "; "))")
     case .malformed:
       throw TensorRTError.engineRefused(library: library.title, reason: "it doesn't recognise what it built")
+    }
+  }
+}
+
+/// What the library warns of in one build, each thing once.
+final class LibraryWarnings: Sendable {
+  private let state = Mutex<[String]>([])
+
+  var texts: [String] { state.withLock { $0 } }
+
+  func receive(_ message: TensorRTMessage) {
+    guard message.severity <= .warning else { return }
+    state.withLock { texts in
+      // A library that warns without end must not fill the memory.
+      if texts.count < 32, !texts.contains(message.text) { texts.append(message.text) }
     }
   }
 }
