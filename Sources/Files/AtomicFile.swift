@@ -7,7 +7,8 @@ import Diagnostics
 #endif
 
 /// Writes a file that appears whole or not at all: the bytes go to a file beside it, which is synced and then
-/// renamed into place. A failure removes the unfinished file and leaves an older one untouched.
+/// renamed into place. A failure removes the unfinished file and leaves an older one untouched. A symbolic link is
+/// replaced by the file.
 package enum AtomicFile {
   /// Receives the bytes in order.
   package struct Writer: ~Copyable {
@@ -48,26 +49,63 @@ package enum AtomicFile {
   /// Creates the folders above `path`, runs `body` and puts what it wrote at `path`.
   /// - Throws: ``FileError``, `InterruptedError`, and whatever `body` throws.
   package static func write(to path: String, _ body: (inout Writer) throws -> Void) throws {
-    try Folders.create(Paths.parent(of: path))
-    let partial = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).partial"
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw FileError.cannotCreate(path: path, reason: systemReason()) }
-    var isOpen = true
+    try put([try Unfinished(path, body)])
+  }
+
+  /// Writes several files, each by `body` with its index, and puts none in its place before all are whole.
+  /// - Throws: ``FileError``, `InterruptedError`, and whatever `body` throws.
+  package static func write(to paths: [String], _ body: (Int, inout Writer) throws -> Void) throws {
+    var unfinished: [Unfinished] = []
     do {
-      var writer = Writer(descriptor: descriptor, path: path)
-      try body(&writer)
-      guard fsync(descriptor) == 0 || errno == EINVAL else {
-        throw FileError.cannotWrite(path: path, reason: systemReason())
-      }
-      isOpen = false
-      guard close(descriptor) == 0 else { throw FileError.cannotWrite(path: path, reason: systemReason()) }
-      guard rename(partial, path) == 0 else { throw FileError.cannotCreate(path: path, reason: systemReason()) }
+      for (index, path) in paths.enumerated() { unfinished.append(try Unfinished(path) { try body(index, &$0) }) }
     } catch {
-      if isOpen { close(descriptor) }
-      unlink(partial)
+      for file in unfinished { unlink(file.partial) }
       throw error
     }
-    Folders.sync(Paths.parent(of: path))
+    try put(unfinished)
+  }
+
+  /// A file that is whole and synced, beside its place.
+  private struct Unfinished {
+    let path: String
+    let partial: String
+
+    init(_ path: String, _ body: (inout Writer) throws -> Void) throws {
+      // To rename a file onto a device or a pipe would take it away from everyone.
+      if case .other? = PathKind(path: path) {
+        throw FileError.cannotCreate(path: path, reason: "a device or a pipe of that name is in the way")
+      }
+      try Folders.create(Paths.parent(of: path))
+      self.path = path
+      partial = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).partial"
+      let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+      guard descriptor >= 0 else { throw FileError.cannotCreate(path: path, reason: systemReason()) }
+      var isOpen = true
+      do {
+        var writer = Writer(descriptor: descriptor, path: path)
+        try body(&writer)
+        guard fsync(descriptor) == 0 || errno == EINVAL else {
+          throw FileError.cannotWrite(path: path, reason: systemReason())
+        }
+        isOpen = false
+        guard close(descriptor) == 0 else { throw FileError.cannotWrite(path: path, reason: systemReason()) }
+      } catch {
+        if isOpen { close(descriptor) }
+        unlink(partial)
+        throw error
+      }
+    }
+  }
+
+  private static func put(_ files: [Unfinished]) throws {
+    for (index, file) in files.enumerated() {
+      guard rename(file.partial, file.path) == 0 else {
+        let reason = systemReason()
+        for rest in files[index...] { unlink(rest.partial) }
+        throw FileError.cannotCreate(path: file.path, reason: reason)
+      }
+    }
+    for folder in Set(files.map { Paths.parent(of: $0.path) }) { Folders.sync(folder) }
   }
 
   /// Writes `bytes` as the whole file.

@@ -28,6 +28,37 @@ import Testing
     #expect(try Folders.names(in: folder.path) == ["result.txt"])
   }
 
+  @Test func severalFilesAppearTogetherOrNotAtAll() throws {
+    let folder = try TemporaryFolder()
+    let old = try folder.write("old", to: "first")
+    let paths = [old, folder.file("deep/second"), folder.file("third")]
+    #expect(throws: Failure.self) {
+      try AtomicFile.write(to: paths) { index, writer in
+        try writer.write("new \(index)")
+        if index == 2 { throw Failure() }
+      }
+    }
+    #expect(try String(contentsOfFile: old, encoding: .utf8) == "old")
+    #expect(try Folders.names(in: folder.path) == ["deep", "first"])
+    #expect(try Folders.names(in: folder.file("deep")).isEmpty)
+
+    try AtomicFile.write(to: paths) { index, writer in try writer.write("new \(index)") }
+    for (index, path) in paths.enumerated() {
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == "new \(index)")
+    }
+    #expect(try Folders.names(in: folder.path) == ["deep", "first", "third"])
+  }
+
+  @Test func aPipeIsNotReplaced() throws {
+    let folder = try TemporaryFolder()
+    let pipe = folder.file("pipe")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    let error = try #require(throws: FileError.self) { try AtomicFile.write("y", to: pipe) }
+    #expect(error.diagnosis.kind == .cantCreate)
+    #expect(PathKind(path: pipe) == .other)
+    #expect(try Folders.names(in: folder.path) == ["pipe"])
+  }
+
   @Test func aFolderThatIsAFileIsRefused() throws {
     let folder = try TemporaryFolder()
     let file = try folder.write("x", to: "file")

@@ -69,12 +69,12 @@ import Testing
     "run BUNDLE --input SCAN --output /proc/results", "run BUNDLE --input SCAN --output RESULTS --picture FILE/a.png",
     "infer WEIGHTS --config-file NETWORK --inputs ARRAY --output FILE/below",
     "export BUNDLE --target onnx --output FILE/a.onnx", "export BUNDLE --target onnx --output FOLDER",
-    "export BUNDLE --target openvino --output FILE/a.engine",
+    "export BUNDLE --target openvino --output FILE/a.engine", "export BUNDLE --target openvino --output FILE",
     "transform BUNDLE --input SCAN --output FILE/a.nii.gz", "transform BUNDLE --input SCAN --output /proc/a.npy",
   ])
   func anOutputThatCantBeCreatedIs73(_ line: String) throws {
     let command = try CommandLineCase(line)
-    try command.run().expectRefusal(73, ["create"])
+    try command.run().expectRefusal(73, ["hint: "])
     #expect(command.bundle.results.isEmpty)
     #expect(BundleCopy.files(in: command.bundle.folder.file("empty")).isEmpty)
     #expect(try String(contentsOfFile: command.bundle.folder.file("file"), encoding: .utf8) == "text\n")

@@ -7,11 +7,16 @@ extension Npy {
 
   /// Writes the array as version 1.0, little-endian, in C order. The file appears whole or not at all.
   /// - Throws: ``FileError``; ``ArchiveError/npy(_:file:)`` for bfloat16, which the format doesn't have.
-  package static func write(_ tensor: Tensor, to path: String) throws {
-    guard let name = typeName(tensor.elementType) else {
-      throw ArchiveError.npy(.cannotHold(tensor.elementType), file: path)
-    }
-    try AtomicFile.write(to: path) { writer in
+  package static func write(_ tensor: Tensor, to path: String) throws { try write([tensor], to: [path]) }
+
+  /// Writes each array to the path of its index. All files appear whole, or none.
+  /// - Throws: ``FileError``; ``ArchiveError/npy(_:file:)`` for bfloat16, which the format doesn't have.
+  package static func write(_ tensors: [Tensor], to paths: [String]) throws {
+    try AtomicFile.write(to: paths) { index, writer in
+      let tensor = tensors[index]
+      guard let name = typeName(tensor.elementType) else {
+        throw ArchiveError.npy(.cannotHold(tensor.elementType), file: paths[index])
+      }
       try writer.write(header(name, tensor.shape))
       try write(tensor, axis: 0, to: &writer)
     }

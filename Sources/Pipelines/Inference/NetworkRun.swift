@@ -39,14 +39,12 @@ package struct NetworkRun: Sendable {
     self.times = times.stages
   }
 
-  /// Writes `output_0.npy` … into `folder`.
+  /// Writes `output_0.npy` … into `folder`; all of them, or none.
   /// - Returns: The paths.
   package func write(to folder: String) throws -> [String] {
-    try outputs.map { name, tensor in
-      let path = Paths.join(folder, name + ".npy")
-      try Npy.write(tensor, to: path)
-      return path
-    }
+    let paths = outputs.map { Paths.join(folder, $0.name + ".npy") }
+    try Npy.write(outputs.map(\.tensor), to: paths)
+    return paths
   }
 }
 

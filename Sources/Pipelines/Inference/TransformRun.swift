@@ -59,10 +59,9 @@ package struct TransformRun {
         volume.voxels.permuted([1, 2, 3, 0]), affine: image.affine, elementType: volume.voxels.elementType, to: path)
       return [path]
     }
-    let affinePath = path.dropLast(".npy".count) + ".affine.npy"
-    try Npy.write(image.voxels, to: path)
-    try Npy.write(Tensor(image.affine.elements, [4, 4]), to: String(affinePath))
-    return [path, String(affinePath)]
+    let paths = [path, path.dropLast(".npy".count) + ".affine.npy"]
+    try Npy.write([image.voxels, Tensor(image.affine.elements, [4, 4])], to: paths)
+    return paths
   }
 }
 
