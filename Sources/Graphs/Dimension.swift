@@ -82,6 +82,36 @@ package struct Dimension: Sendable, Hashable {
     return result
   }
 
+  /// The quotient rounded down when it is a polynomial again: every symbolic term divides exactly.
+  package func flooredQuotient(by divisor: Int) -> Dimension? {
+    guard divisor > 0 else { return nil }
+    var result = Dimension(0)
+    for (symbols, coefficient) in terms {
+      guard symbols.isEmpty || coefficient % divisor == 0 else { return nil }
+      let remainder = coefficient % divisor
+      result.add((coefficient - (remainder < 0 ? remainder + divisor : remainder)) / divisor, symbols)
+    }
+    return result
+  }
+
+  /// The largest magnitude of its coefficients.
+  package var magnitude: UInt { terms.values.map(\.magnitude).max() ?? 0 }
+
+  /// The smallest value with all symbols at least 1; nil when there is none.
+  package var minimum: Int? {
+    guard terms.allSatisfy({ $0.key.isEmpty || $0.value > 0 }) else { return nil }
+    return evaluated(Dictionary(uniqueKeysWithValues: symbols.map { ($0, 1) }))
+  }
+
+  /// The polynomial with numbers in place of the symbols that `values` has.
+  package func substituting(_ values: [String: Dimension]) -> Dimension {
+    var result = Dimension(0)
+    for (symbols, coefficient) in terms {
+      result = result + symbols.reduce(Dimension(coefficient)) { $0 * (values[$1] ?? Dimension($1)) }
+    }
+    return result
+  }
+
   private mutating func add(_ coefficient: Int, _ symbols: [String]) {
     let sum = (terms[symbols] ?? 0) + coefficient
     terms[symbols] = sum == 0 ? nil : sum

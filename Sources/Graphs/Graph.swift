@@ -108,6 +108,21 @@ package struct Graph: Sendable {
     return try body(&self)
   }
 
+  /// As ``scope(_:_:)`` until the matching ``leaveScope()``, for builders that can't be one closure.
+  package mutating func enterScope(_ scope: String) { scopes.append(scope) }
+  package mutating func leaveScope() { scopes.removeLast() }
+
+  /// Drops the nodes that no output depends on.
+  package mutating func removeUnusedNodes() {
+    var used = Set(outputs.map(\.value))
+    var kept: [Node] = []
+    for node in nodes.reversed() where node.outputs.contains(where: used.contains) {
+      for case let input? in node.inputs { used.insert(input) }
+      kept.append(node)
+    }
+    nodes = kept.reversed()
+  }
+
   /// Applies an operator: checks its inputs and attributes, computes its outputs' types and appends the node.
   /// The typed builders are the way to call it; rewrites keep the name of the node that they stand for.
   /// - Throws: ``GraphError``, with the node's name.

@@ -24,8 +24,9 @@ package struct OperatorDefinition: Sendable {
   /// Every operator, by name: the families' lists, concatenated.
   package static let table: [String: OperatorDefinition] = {
     let families = [
-      activationOperators, convolutionOperators, elementwiseOperators, layoutOperators, matrixOperators,
-      normalizationOperators, paddingOperators, poolingOperators, reductionOperators, resizeOperators,
+      activationOperators, comparisonOperators, convolutionOperators, elementwiseOperators, indexingOperators,
+      layoutOperators, matrixOperators, normalizationOperators, paddingOperators, poolingOperators, reductionOperators,
+      resizeOperators,
     ]
     return Dictionary(uniqueKeysWithValues: families.joined().map { ($0.name, $0) })
   }()

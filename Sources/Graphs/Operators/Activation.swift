@@ -10,6 +10,8 @@ let activationOperators = [
   activation("Softplus", since: 1),
   activation("Mish", since: 18),
   activation("Erf", since: 13),
+  activation("HardSwish", since: 14),
+  activation("HardSigmoid", since: 6, ["alpha": .float, "beta": .float]),
   activation("LeakyRelu", since: 16, ["alpha": .float]),
   activation("Elu", since: 6, ["alpha": .float]),
   activation("Celu", since: 12, ["alpha": .float]),
@@ -52,6 +54,15 @@ extension Graph {
   package mutating func tanh(_ input: Value) throws -> Value { try apply("Tanh", [input])[0] }
   /// x · tanh(ln(1 + eˣ)).
   package mutating func mish(_ input: Value) throws -> Value { try apply("Mish", [input])[0] }
+
+  /// x · max(0, min(1, x / 6 + ½)).
+  package mutating func hardSwish(_ input: Value) throws -> Value { try apply("HardSwish", [input])[0] }
+  /// max(0, min(1, x / 6 + ½)).
+  package mutating func hardSigmoid(_ input: Value) throws -> Value {
+    try apply("HardSigmoid", [input], ["alpha": .float(1.0 / 6), "beta": .float(0.5)])[0]
+  }
+  /// ln(1 + eˣ).
+  package mutating func softplus(_ input: Value) throws -> Value { try apply("Softplus", [input])[0] }
 
   /// x where x ≥ 0, `slope`·x below.
   package mutating func leakyRelu(_ input: Value, slope: Float) throws -> Value {

@@ -14,18 +14,21 @@ let elementwiseOperators =
     }
   ]
 
-private let unaryOperators = [("Sqrt", 13), ("Exp", 13), ("Log", 13), ("Neg", 13), ("Abs", 13), ("Sin", 7), ("Cos", 7)]
-  .map {
-    name, version in
-    OperatorDefinition(name, since: version, inputs: 1...1) { call in
-      let input = try call.input(0)
-      if name != "Neg", name != "Abs" { try call.requireFloatingPoint(input) }
-      return [input]
-    }
+private let unaryOperators = [
+  ("Sqrt", 13), ("Exp", 13), ("Log", 13), ("Neg", 13), ("Abs", 13), ("Sign", 13), ("Sin", 7), ("Cos", 7), ("Tan", 7),
+  ("Atan", 7), ("Floor", 13), ("Ceil", 13), ("Round", 11), ("Reciprocal", 13),
+].map { name, version in
+  OperatorDefinition(name, since: version, inputs: 1...1) { call in
+    let input = try call.input(0)
+    if !["Neg", "Abs", "Sign"].contains(name) { try call.requireFloatingPoint(input) }
+    return [input]
   }
+}
 
-private let binaryOperators = ["Add", "Sub", "Mul", "Div", "Pow"].map { name in
-  OperatorDefinition(name, since: name == "Pow" ? 15 : 14, inputs: 2...2) { call in
+private let binaryOperators = [
+  ("Add", 14), ("Sub", 14), ("Mul", 14), ("Div", 14), ("Pow", 15), ("Min", 13), ("Max", 13),
+].map { name, version in
+  OperatorDefinition(name, since: version, inputs: 2...2) { call in
     let left = try call.input(0)
     let right = try call.input(1)
     guard left.elementType == right.elementType else {
@@ -53,6 +56,9 @@ extension Graph {
   package mutating func subtract(_ left: Value, _ right: Value) throws -> Value { try apply("Sub", [left, right])[0] }
   package mutating func multiply(_ left: Value, _ right: Value) throws -> Value { try apply("Mul", [left, right])[0] }
   package mutating func divide(_ left: Value, _ right: Value) throws -> Value { try apply("Div", [left, right])[0] }
+  package mutating func power(_ left: Value, _ right: Value) throws -> Value { try apply("Pow", [left, right])[0] }
+  package mutating func minimum(_ left: Value, _ right: Value) throws -> Value { try apply("Min", [left, right])[0] }
+  package mutating func maximum(_ left: Value, _ right: Value) throws -> Value { try apply("Max", [left, right])[0] }
   package mutating func sqrt(_ input: Value) throws -> Value { try apply("Sqrt", [input])[0] }
   package mutating func exp(_ input: Value) throws -> Value { try apply("Exp", [input])[0] }
   package mutating func sin(_ input: Value) throws -> Value { try apply("Sin", [input])[0] }

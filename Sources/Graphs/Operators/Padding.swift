@@ -12,7 +12,7 @@ let paddingOperators = [
     }
     let mode = call.string("mode", default: "constant")
     guard PaddingMode(rawValue: mode) != nil else {
-      throw call.error("the mode is '\(mode)'", expected: "constant, reflect or edge")
+      throw call.error("the mode is '\(mode)'", expected: "constant, reflect, edge or wrap")
     }
     return [
       TensorType(
@@ -29,6 +29,8 @@ package enum PaddingMode: String, Sendable, Hashable {
   case reflect
   /// The outermost element again and again.
   case edge
+  /// The elements of the other end.
+  case wrap
 }
 
 extension Graph {

@@ -51,23 +51,28 @@ extension Graph {
   /// `isCeiling` lets the last window reach past the end, as PyTorch's `ceil_mode` does; that is written as padding at
   /// the end, for which the spatial extents must be fixed.
   package mutating func maxPool(
-    _ input: Value, kernel: [Int], strides: [Int]? = nil, padding: [Int]? = nil, isCeiling: Bool = false
+    _ input: Value, kernel: [Int], strides: [Int]? = nil, padding: [Int]? = nil, dilations: [Int]? = nil,
+    isCeiling: Bool = false
   ) throws -> Value {
     let strides = strides ?? kernel
     let padding = padding ?? kernel.map { _ in 0 }
+    let dilations = dilations ?? kernel.map { _ in 1 }
     var end = padding
     if isCeiling {
       for (axis, extent) in type(of: input).spatial.enumerated() where axis < kernel.count {
         guard let extent = extent.constant else { continue }
-        let reach = extent + 2 * padding[axis] - kernel[axis]
+        let reach = extent + 2 * padding[axis] - dilations[axis] * (kernel[axis] - 1) - 1
         var windows = (reach + strides[axis] - 1) / strides[axis] + 1
         // A window that would begin in the padding behind the end is left out.
         if (windows - 1) * strides[axis] >= extent + padding[axis] { windows -= 1 }
         end[axis] = max((windows - 1) * strides[axis] - reach + padding[axis], padding[axis])
       }
     }
-    return try apply(
-      "MaxPool", [input], ["kernel_shape": .ints(kernel), "strides": .ints(strides), "pads": .ints(padding + end)])[0]
+    var attributes: OrderedDictionary<String, Attribute> = [
+      "kernel_shape": .ints(kernel), "strides": .ints(strides), "pads": .ints(padding + end),
+    ]
+    if dilations.contains(where: { $0 != 1 }) { attributes["dilations"] = .ints(dilations) }
+    return try apply("MaxPool", [input], attributes)[0]
   }
 
   /// The mean of each window of `[N, C, spatial…]`; padding counts as zeros unless `countsPadding` is false.

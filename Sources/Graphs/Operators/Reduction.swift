@@ -4,7 +4,8 @@
 import OrderedCollections
 import Tensors
 
-let reductionOperators = ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceProd"].map { name in
+let reductionOperators = ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd"].map
+{ name in
   OperatorDefinition(
     name, since: name == "ReduceSum" ? 13 : 18, inputs: 2...2, attributes: ["keepdims": .int]
   ) { call in
@@ -28,6 +29,16 @@ extension Graph {
   }
   package mutating func reduceMax(_ input: Value, axes: [Int], keepsAxes: Bool = true) throws -> Value {
     try reduce("ReduceMax", input, axes, keepsAxes)
+  }
+  package mutating func reduceMin(_ input: Value, axes: [Int], keepsAxes: Bool = true) throws -> Value {
+    try reduce("ReduceMin", input, axes, keepsAxes)
+  }
+  package mutating func reduceProduct(_ input: Value, axes: [Int], keepsAxes: Bool = true) throws -> Value {
+    try reduce("ReduceProd", input, axes, keepsAxes)
+  }
+  /// The sum of magnitudes.
+  package mutating func reduceL1(_ input: Value, axes: [Int], keepsAxes: Bool = true) throws -> Value {
+    try reduce("ReduceL1", input, axes, keepsAxes)
   }
   /// The root of the sum of squares.
   package mutating func reduceL2(_ input: Value, axes: [Int], keepsAxes: Bool = true) throws -> Value {

@@ -53,7 +53,8 @@ package enum ResizeCoordinates: String, Sendable, Hashable {
 extension Graph {
   /// `[N, C, spatial…]` with each spatial extent multiplied by its scale and rounded down.
   ///
-  /// PyTorch's `interpolate` is: `nearest` with ``ResizeCoordinates/asymmetric``; `linear` and `cubic` with
+  /// PyTorch's `interpolate` is: `nearest` with ``ResizeCoordinates/asymmetric``; `nearest-exact` with
+  /// ``ResizeCoordinates/halfPixel``; `linear` and `cubic` with
   /// ``ResizeCoordinates/alignCorners`` or ``ResizeCoordinates/halfPixel``.
   package mutating func resize(
     _ input: Value, scales: [Float], mode: ResizeMode, coordinates: ResizeCoordinates
@@ -62,7 +63,9 @@ extension Graph {
     var attributes: OrderedDictionary<String, Attribute> = [
       "mode": .string(mode.rawValue), "coordinate_transformation_mode": .string(coordinates.rawValue),
     ]
-    if mode == .nearest { attributes["nearest_mode"] = .string("floor") }
+    if mode == .nearest {
+      attributes["nearest_mode"] = .string(coordinates == .halfPixel ? "round_prefer_ceil" : "floor")
+    }
     if mode == .cubic { attributes["cubic_coeff_a"] = .float(-0.75) }
     return try apply("Resize", [input, nil, operand], attributes)[0]
   }
