@@ -174,6 +174,9 @@ extension ExpressionParser {
 
   private static var maximumClauses: Int { 16 }
 
+  /// The names that a `for` assigns, alone.
+  mutating func readTargetList() throws -> Expression { try readTargets() }
+
   private mutating func readTargets() throws -> Expression {
     let start = token.position
     let first = try readTarget()
