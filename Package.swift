@@ -60,6 +60,9 @@ let package = Package(
       ["Tensors", "Files", "Diagnostics", collections, .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["ONNX/onnx.proto"]),
     library("Passes", ["Graphs", "Tensors", "Diagnostics", collections]),
+    library(
+      "Importers",
+      ["Archives", "Bundles", "PythonSyntax", "Graphs", "Tensors", "Files", "Diagnostics", collections]),
     library("Networks", ["Archives", "Arguments", "Graphs", "Tensors", "Diagnostics", collections]),
 
     // C, for the loops that decide the time.
@@ -78,7 +81,8 @@ let package = Package(
     library(
       "Pipelines",
       [
-        "Bundles", "Networks", "Passes", "Engines", "Transforms", "Images", "Archives", "Graphs", "Tensors",
+        "Bundles", "Networks", "Importers", "Passes", "Engines", "Transforms", "Images", "Archives", "Graphs",
+        "Tensors",
         "CKernels", "Arguments", "Files", "Diagnostics", collections,
       ]),
     library(

@@ -48,6 +48,9 @@ package struct Bundle: Sendable {
   package var torchScript: String? { Self.firstFile(in: path, ["models/model.ts"]) }
   package var exportedProgram: String? { Self.firstFile(in: path, ["models/model.pt2"]) }
 
+  /// The network as a program of either kind.
+  package var program: String? { torchScript ?? exportedProgram }
+
   // MARK: Configs
 
   private static let inferenceConfigs = ["inference.json", "inference.yaml", "inference.yml"]

@@ -13,10 +13,14 @@ package final class MappedFile: Sendable {
   /// passing look goes through ``withBytes(_:)``.
   package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
+  /// What keeps bytes that weren't mapped here.
+  private let owner: (any Sendable)?
+
   /// Maps the regular file at `path`.
   /// - Throws: ``FileError/cannotOpen(path:reason:)``, ``FileError/notARegularFile(path:)``.
   package init(path: String) throws {
     self.path = path
+    owner = nil
     // A pipe is refused below; opening it must not wait for someone to write to it.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError.cannotOpen(path: path, reason: systemReason()) }
@@ -35,12 +39,19 @@ package final class MappedFile: Sendable {
     bytes = UnsafeRawBufferPointer(start: base, count: count)
   }
 
+  /// Bytes inside another file, under a path that says so; `owner` keeps them.
+  package init(path: String, bytes: UnsafeRawBufferPointer, owner: any Sendable) {
+    self.path = path
+    self.bytes = bytes
+    self.owner = owner
+  }
+
   /// Gives the bytes to `body`; the mapping stays until it returns.
   package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try withExtendedLifetime(self) { try body(bytes) }
   }
 
   deinit {
-    if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
+    if owner == nil, let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
   }
 }

@@ -1,5 +1,5 @@
-import Files
-import Tensors
+package import Files
+package import Tensors
 
 /// A checkpoint: the weights of a network in a file, alone or beside what training needs to go on.
 ///
@@ -19,8 +19,11 @@ package struct Checkpoint: Sendable {
   /// Finds out by the content what the file is, and reads its structure.
   /// - Throws: ``FileError`` when it can't be opened, ``ArchiveError`` when it is no checkpoint, damaged, or refers to
   ///   anything but tensors and plain data.
-  package static func open(path: String) throws -> Checkpoint {
-    let file = try MappedFile(path: path)
+  package static func open(path: String) throws -> Checkpoint { try open(file: try MappedFile(path: path)) }
+
+  /// The same of a file that is mapped already, or lies inside another one.
+  package static func open(file: MappedFile) throws -> Checkpoint {
+    let path = file.path
     switch try CheckpointKind(file: file) {
     case .checkpoint: return Checkpoint(path: path, content: .torch(try reader(ZipArchive(file: file))))
     case .safetensors: return Checkpoint(path: path, content: .safetensors(try Safetensors.read(file)))
@@ -41,6 +44,23 @@ package struct Checkpoint: Sendable {
     case .safetensors(let dict):
       guard let key, !key.isEmpty, key != StateDictFinder.rootKey else { return dict.withoutModulePrefix() }
       throw ArchiveError.checkpoint(.notNested(key: key), file: path)
+    }
+  }
+
+  /// The tensors of the root dictionary by their keys, none when it has none.
+  /// - Throws: ``ArchiveError`` when a tensor is damaged.
+  package func rootTensors() throws -> [(name: String, tensor: Tensor)] {
+    switch content {
+    case .safetensors(let dict): return dict.tensors.map { ($0.key, $0.value) }
+    case .torch(let reader):
+      return try (reader.pickle.entries(of: reader.pickle.root) ?? []).compactMap { key, value in
+        guard let name = key.string else { return nil }
+        do {
+          return try reader.tensor(value).map { (name, $0) }
+        } catch let problem as TensorProblem {
+          throw ArchiveError.tensor(problem, file: path, name: name)
+        }
+      }
     }
   }
 

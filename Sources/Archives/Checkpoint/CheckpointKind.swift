@@ -41,7 +41,9 @@ package enum CheckpointKind: Sendable, Hashable {
     if has(["constants.pkl"]) || components.contains(where: { $0.dropFirst().first == "code" }) {
       self = .torchScript
     } else if has(["archive_format"]) || has(["serialized_exported_program.json"])
-      || components.contains(where: { $0.count >= 2 && $0.suffix(2) == ["models", "model.json"] })
+      || components.contains(where: {
+        $0.count >= 2 && $0[$0.count - 2] == "models" && $0[$0.count - 1].hasSuffix(".json")
+      })
     {
       self = .exportedProgram
     } else if has(["data.pkl"]) {

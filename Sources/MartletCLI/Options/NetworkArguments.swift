@@ -24,6 +24,9 @@ struct NetworkArguments: ParsableArguments {
   @Flag(help: "Accept weights in the checkpoint that the network doesn't have.")
   var noStrict = false
 
+  @Flag(help: "Convert a program (.ts, .pt2) for the batch of the input's shape alone.")
+  var staticBatch = false
+
   @Option(help: ArgumentHelp("Replaces a config entry: a#b=value.", valueName: "a#b=value"))
   var set: [String] = []
 
@@ -36,6 +39,7 @@ struct NetworkArguments: ParsableArguments {
     options.checkpointKey = keyInCkpt
     options.overrides = try set.map { try ConfigOverride(parsing: $0) }
     options.isStrict = !noStrict
+    options.isBatchStatic = staticBatch
     options.inputShape = try inputShape.map { try OptionError.numbers($0, option: "--input-shape") }
     return options
   }

@@ -14,6 +14,15 @@ struct SourceFiles {
 
   /// - Throws: what is wrong with the bundle or config; `FileError`.
   init(_ model: Model, _ options: NetworkOptions) throws {
+    switch model {
+    case .torchScript(let path), .exportedProgram(let path):
+      // A program depends on nothing else.
+      files = [try Self.file(Self.absolute(path))]
+      copies = []
+      configs = []
+      return
+    default: break
+    }
     let config = try ModelConfig(model, options)
     var used: [String]
     var copied: [(path: String, origin: String)] = []
@@ -21,7 +30,8 @@ struct SourceFiles {
     switch model {
     case .bundle(let bundle):
       configFiles = try bundle.configFiles(options.configFiles)
-      used = configFiles + [try options.checkpointFile ?? bundle.checkpoint(of: config.resolver)]
+      let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
+      used = configFiles + [source.weightsFile]
       copied = try Self.tree("configs", of: bundle.path) + Self.tree("docs", of: bundle.path)
       if case .file? = PathKind(path: Paths.join(bundle.path, "LICENSE")) {
         copied.append(("LICENSE", Paths.join(bundle.path, "LICENSE")))
@@ -41,12 +51,14 @@ struct SourceFiles {
     }
     if let file = options.metaFile { used.append(file) }
     var seen = Set<String>()
-    files = try used.map(Self.absolute).filter { seen.insert($0).inserted }.map { path in
-      let file = try MappedFile(path: path)
-      return PackageManifest.File(path: path, bytes: file.bytes.count, sha256: file.withBytes { ContentHash($0) })
-    }
+    files = try used.map(Self.absolute).filter { seen.insert($0).inserted }.map(Self.file)
     copies = copied.sorted { $0.path < $1.path }
     configs = places
+  }
+
+  private static func file(_ path: String) throws -> PackageManifest.File {
+    let file = try MappedFile(path: path)
+    return PackageManifest.File(path: path, bytes: file.bytes.count, sha256: file.withBytes { ContentHash($0) })
   }
 
   static func absolute(_ path: String) -> String {

@@ -22,14 +22,14 @@ package struct NetworkRun: Sendable {
     let engine = try times.measure("compile") {
       let source = try NetworkSource(model, options)
       // A network without spatial axes takes vectors; their length is its own affair.
-      let rank = source.spatialDimensions == 0 ? inputs.first?.shape.rank : source.spatialDimensions + 2
+      var rank = source.spatialDimensions == 0 ? inputs.first?.shape.rank : source.spatialDimensions + 2
+      if case .program = source.content { rank = inputs.first?.shape.rank }
       guard let first = inputs.first, first.shape.rank == rank, first.shape.rank > 0 else {
         throw NetworkRunError.wrongRank(
-          found: inputs.first?.shape, network: source.definition.className, spatialDimensions: source.spatialDimensions)
+          found: inputs.first?.shape, network: source.name, spatialDimensions: source.spatialDimensions)
       }
       choice.options.batch = first.shape[0]
-      let spatialShape = source.spatialDimensions == 0 ? [] : Array(first.shape.dimensions.dropFirst(2))
-      return try choice.compile(try source.graph(spatialShape: spatialShape))
+      return try choice.compile(try source.graph(for: inputs))
     }
     let session = try engine.makeSession()
     let typed = zip(inputs, session.inputs).map { $0.converted(to: $1.elementType) }

@@ -4,6 +4,7 @@ import Bundles
 import Diagnostics
 import Files
 import Images
+import Importers
 import Networks
 import Tensors
 
@@ -48,7 +49,8 @@ package struct Inspection: Sendable, Encodable {
     case .bundle(let bundle): try inspect(bundle, options)
     case .package(let package): inspect(package)
     case .checkpoint: try inspectCheckpoint(options.checkpointKey)
-    case .torchScript, .exportedProgram, .onnx: add("content", [("note", "this version can't read a \(model.kind)")])
+    case .torchScript(let path), .exportedProgram(let path): try inspectProgram(path)
+    case .onnx: add("content", [("note", "this version can't read a \(model.kind)")])
     }
   }
 
@@ -108,6 +110,17 @@ package struct Inspection: Sendable, Encodable {
     add("beside the weights", checkpoint.otherEntries.map { ($0.name, $0.summary) })
   }
 
+  private mutating func inspectProgram(_ path: String) throws {
+    guard let program = try ImportablePrograms.open(try MappedFile(path: path)) else {
+      throw ModelError.notSupported(kind: kind, path: path)
+    }
+    add(
+      "program",
+      [("class", program.className), ("parameters and buffers", "\(program.parameterCount)")]
+        + program.facts.map { ($0.name, $0.value) })
+    add("inputs", try program.declaredInputs()?.map { ($0.name, "\($0.type)") } ?? [])
+  }
+
   private mutating func inspect(_ bundle: Bundle, _ options: NetworkOptions) throws {
     let metadata = bundle.metadata
     add("bundle", [("name", metadata?.name), ("version", metadata?.version), ("task", metadata?.task)])
@@ -121,13 +134,22 @@ package struct Inspection: Sendable, Encodable {
     do {
       let source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
       let shape = source.inputShape.map { "\($0.shape.map(String.init).joined(separator: "×")), from \($0.origin)" }
-      add(
-        "network",
-        [
-          ("class", source.definition.target), ("arguments", Self.text(source.definition)),
-          ("checkpoint", source.weights.source), ("parameters and buffers", "\(source.weights.parameterCount)"),
-          ("input shape", shape),
-        ])
+      switch source.content {
+      case .definition(let definition, let weights):
+        add(
+          "network",
+          [
+            ("class", definition.target), ("arguments", Self.text(definition)), ("checkpoint", weights.source),
+            ("parameters and buffers", "\(weights.parameterCount)"), ("input shape", shape),
+          ])
+      case .program(let program):
+        add(
+          "network",
+          [
+            ("class", program.className), (program.kind, program.path),
+            ("parameters and buffers", "\(program.parameterCount)"), ("input shape", shape),
+          ])
+      }
     } catch {
       add("network", [("can't be used", "\(error)")])
     }

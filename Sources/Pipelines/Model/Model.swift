@@ -81,7 +81,7 @@ package enum ModelError: DiagnosedError, Equatable {
     case .notSupported(let kind, let path):
       Diagnosis(
         .data, "this version can't import a model of this kind: \(kind)", at: path,
-        expected: "a MONAI bundle, or a checkpoint with its config",
+        expected: "a MONAI bundle, a checkpoint with its config, or a program (.ts, .pt2)",
         hint: "give the bundle's folder, or the checkpoint with --config-file")
     case .needsConfig(let path):
       Diagnosis(

@@ -14,6 +14,8 @@ package struct NetworkOptions: Sendable {
   /// Whether weights that the network doesn't have are refused, as PyTorch's `load_state_dict(strict=)`.
   package var isStrict = true
   package var overrides: [ConfigOverride] = []
+  /// Whether a program is converted for the batch of the input's shape alone.
+  package var isBatchStatic = false
   /// `[N, C, spatial…]` as the user gave it.
   package var inputShape: [Int]?
 

@@ -1,0 +1,120 @@
+import Graphs
+
+/// How one operator of PyTorch is written with the operators of a graph.
+///
+/// Adding one is an entry in its family's table: its schema as PyTorch has it (without what the lowering has no use
+/// for), and the lowering. The form in place (`relu_`) follows from the other.
+struct ATenOperator: Sendable {
+  let schema: OperatorSchema
+  let lower: @Sendable (ATenCall) throws -> ProgramValue
+
+  /// `add.Tensor`.
+  var name: String { schema.overload.isEmpty ? schema.name : "\(schema.name).\(schema.overload)" }
+
+  /// An operator that gives any kind of value.
+  static func any(_ schema: String, _ lower: @escaping @Sendable (ATenCall) throws -> ProgramValue) -> ATenOperator {
+    ATenOperator(schema: OperatorSchema(schema), lower: lower)
+  }
+
+  /// An operator that gives a tensor of its own.
+  static func value(_ schema: String, _ lower: @escaping @Sendable (ATenCall) throws -> Value) -> ATenOperator {
+    any(schema) { .tensor(ProgramTensor(try lower($0))) }
+  }
+
+  /// An operator that gives its first argument: it has no effect in evaluation.
+  static func identity(_ schema: String) -> ATenOperator { any(schema) { $0.arguments[0] } }
+
+  /// The families' lists, concatenated.
+  static let all: [ATenOperator] = [
+    activationOperators, arithmeticOperators, attentionOperators, comparisonOperators, convolutionOperators,
+    conversionOperators, creationOperators, indexingOperators, joiningOperators, matrixOperators,
+    normalizationOperators,
+    numberOperators, listOperators, paddingOperators, poolingOperators, reductionOperators, resizeOperators,
+    viewOperators,
+  ].flatMap(\.self)
+
+  /// Every operator by its name, all overloads of it.
+  static let table: [String: [ATenOperator]] = Dictionary(grouping: all) { $0.schema.name }
+
+  // MARK: Calls
+
+  /// The operator that a call means, its arguments in the schema's order, and whether it works in place.
+  struct Binding {
+    let operation: ATenOperator
+    let arguments: [ProgramValue]
+    let isInPlace: Bool
+  }
+
+  /// The overloads that `name` could mean: `relu_` is `relu` in place where the table doesn't have it itself.
+  static func candidates(_ name: String) -> (operators: [ATenOperator], isInPlace: Bool)? {
+    if let operators = table[name] { return (operators, false) }
+    guard name.hasSuffix("_"), !name.hasSuffix("__"), let operators = table[String(name.dropLast())] else { return nil }
+    return (operators, true)
+  }
+
+  /// Finds the operator for a call.
+  /// - Parameters:
+  ///   - overload: nil where the program doesn't say; the first that takes the arguments is meant then.
+  /// - Throws: ``ImportError/unsupported(operator:reason:expected:)`` when the arguments fit no overload.
+  static func bind(
+    _ name: String, overload: String?, positional: [ProgramValue], keywords: [(name: String, value: ProgramValue)]
+  ) throws -> Binding? {
+    guard let (operators, isInPlace) = candidates(name) else { return nil }
+    var fitting = operators
+    if let overload {
+      fitting = operators.filter { $0.schema.overload == overload }
+      if fitting.isEmpty { return nil }
+    }
+    for operation in fitting {
+      guard let arguments = operation.bind(positional, keywords, takesNumbers: overload != nil) else { continue }
+      return Binding(operation: operation, arguments: arguments, isInPlace: isInPlace)
+    }
+    let found = (positional.map(\.typeName) + keywords.map { "\($0.name)=\($0.value.typeName)" })
+      .joined(separator: ", ")
+    throw ImportError.unsupported(
+      operator: "aten::\(name)", reason: "the arguments (\(found)) fit none of its supported forms",
+      expected: fitting.map(\.signature).joined(separator: ", or "))
+  }
+
+  private var signature: String { "(\(schema.parameters.map(\.name).joined(separator: ", ")))" }
+
+  /// The arguments in the schema's order; nil when they don't fit. Trailing arguments that the schema doesn't name are
+  /// those that have no effect here, such as a device.
+  private func bind(
+    _ positional: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)], takesNumbers: Bool
+  ) -> [ProgramValue]? {
+    let parameters = schema.parameters
+    var values: [ProgramValue?] = parameters.map { _ in nil }
+    var rest: [ProgramValue] = []
+    for (index, value) in positional.enumerated() {
+      if index < parameters.count {
+        guard parameters[index].accepts(value, takesNumbers: takesNumbers) else { return nil }
+        values[index] = value
+      } else if schema.isVariadic {
+        rest.append(value)
+      } else {
+        return nil
+      }
+    }
+    for (name, value) in keywords {
+      guard let index = parameters.firstIndex(where: { $0.name == name }) else {
+        if Self.ignoredKeywords.contains(name) { continue }
+        return nil
+      }
+      guard parameters[index].accepts(value, takesNumbers: takesNumbers) else { return nil }
+      values[index] = value
+    }
+    var bound: [ProgramValue] = []
+    for (parameter, value) in zip(parameters, values) {
+      guard let value = value ?? parameter.defaultValue else { return nil }
+      bound.append(value)
+    }
+    return bound + rest
+  }
+
+  /// Where a tensor lies and how says nothing of its values.
+  private static let ignoredKeywords: Set<String> = [
+    "layout", "device", "pin_memory", "memory_format", "non_blocking", "copy", "implicit", "generator",
+    "requires_grad",
+  ]
+}

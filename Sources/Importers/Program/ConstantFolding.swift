@@ -1,0 +1,213 @@
+import Graphs
+import OrderedCollections
+import Tensors
+
+/// Evaluates the nodes that depend on constants alone, as they are added to a graph: masks, position indices, weights
+/// that are transposed before use.
+struct ConstantFolding {
+  /// Larger results are left to the engine, but for views, which cost nothing.
+  private static let countLimit = 1 << 24
+
+  private var tensors: [Value: Tensor] = [:]
+  private var replacements: [Value: Value] = [:]
+  private var producers: [Value: Int] = [:]
+  /// How many nodes have been looked at.
+  private var nodeCount = 0
+
+  /// The index of the node that computes `value`.
+  func producer(of value: Value) -> Int? { producers[value] }
+
+  /// What is known of `value`.
+  func tensor(_ value: Value) -> Tensor? { tensors[value] }
+
+  /// Looks at the nodes that were added since the last time.
+  mutating func update(_ graph: Graph) {
+    while nodeCount < graph.nodes.count {
+      let node = graph.nodes[nodeCount]
+      for output in node.outputs { producers[output] = nodeCount }
+      nodeCount += 1
+      let inputs = node.inputs.map { $0.flatMap { graph.constant($0) ?? tensors[$0] } }
+      guard zip(inputs, node.inputs).allSatisfy({ $0 != nil || $1 == nil }) else { continue }
+      let types = node.outputs.map { graph.type(of: $0) }
+      guard types.allSatisfy({ ($0.count.constant ?? .max) <= Self.countLimit }) || Self.isView(node.operator) else {
+        continue
+      }
+      guard let results = ConstantEvaluation(node, inputs, types).results else { continue }
+      for (output, result) in zip(node.outputs, results) { tensors[output] = result }
+    }
+  }
+
+  private static func isView(_ name: String) -> Bool {
+    ["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Slice", "Split", "Flatten"].contains(name)
+  }
+
+  /// A constant with the value's elements where they are known, else the value.
+  mutating func constant(for value: Value, in graph: inout Graph) -> Value {
+    guard let tensor = tensors[value] else { return value }
+    if let replacement = replacements[value] { return replacement }
+    let replacement = graph.constant(tensor, name: graph.name(of: value) + "/value")
+    replacements[value] = replacement
+    return replacement
+  }
+}
+
+/// One node evaluated on constants.
+struct ConstantEvaluation {
+  private let node: Node
+  private let inputs: [Tensor?]
+  private let types: [TensorType]
+
+  init(_ node: Node, _ inputs: [Tensor?], _ types: [TensorType]) {
+    self.node = node
+    self.inputs = inputs
+    self.types = types
+  }
+
+  /// The outputs; nil for an operator that isn't evaluated here.
+  var results: [Tensor]? {
+    guard let first = inputs.first ?? nil, let type = types.first, let extents = type.constantShape else { return nil }
+    let shape = Shape(extents)
+    switch node.operator {
+    case "Identity": return [first]
+    case "Reshape", "Squeeze", "Unsqueeze", "Flatten": return [first.reshaped(shape)]
+    case "Transpose": return [first.permuted(ints("perm") ?? Array((0..<first.shape.rank).reversed()))]
+    case "Cast": return [first.converted(to: type.elementType)]
+    case "Expand": return [first.expanded(to: shape)]
+    case "Slice": return slice(first)
+    case "Split": return split(first)
+    case "Concat": return [concat(type, shape)]
+    case "Gather": return gather(first, shape)
+    case "Where":
+      guard let condition = array(0, shape), let then = array(1, shape), let otherwise = array(2, shape) else {
+        return nil
+      }
+      return [tensor(zip(condition, zip(then, otherwise)).map { $0 != 0 ? $1.0 : $1.1 }, type, shape)]
+    case "Not": return array(0, shape).map { [tensor($0.map { $0 == 0 ? 1 : 0 }, type, shape)] }
+    default:
+      // 64-bit integers beyond 2⁵³ would lose digits on the way through doubles.
+      if let operation = Self.unary[node.operator] {
+        return array(0, shape).map { [tensor($0.map(operation), type, shape)] }
+      }
+      guard let operation = Self.binary[node.operator], let left = array(0, shape), let right = array(1, shape) else {
+        return nil
+      }
+      let divides = node.operator == "Div" && !type.elementType.isFloatingPoint
+      if divides, right.contains(0) { return nil }
+      return [
+        tensor(zip(left, right).map { divides ? ($0 / $1).rounded(.towardZero) : operation($0, $1) }, type, shape)
+      ]
+    }
+  }
+
+  private static let unary: [String: @Sendable (Double) -> Double] = [
+    "Neg": { -$0 }, "Abs": { abs($0) }, "Sqrt": { $0.squareRoot() }, "Floor": { $0.rounded(.down) },
+    "Ceil": { $0.rounded(.up) }, "Round": { $0.rounded(.toNearestOrEven) }, "Reciprocal": { 1 / $0 },
+    "Sign": { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 },
+  ]
+
+  private static let binary: [String: @Sendable (Double, Double) -> Double] = [
+    "Add": { $0 + $1 }, "Sub": { $0 - $1 }, "Mul": { $0 * $1 }, "Div": { $0 / $1 }, "Min": { min($0, $1) },
+    "Max": { max($0, $1) }, "Equal": { $0 == $1 ? 1 : 0 }, "Greater": { $0 > $1 ? 1 : 0 },
+    "Less": { $0 < $1 ? 1 : 0 }, "GreaterOrEqual": { $0 >= $1 ? 1 : 0 }, "LessOrEqual": { $0 <= $1 ? 1 : 0 },
+    "And": { $0 != 0 && $1 != 0 ? 1 : 0 }, "Or": { $0 != 0 || $1 != 0 ? 1 : 0 },
+    "Xor": { ($0 != 0) != ($1 != 0) ? 1 : 0 },
+  ]
+
+  // MARK: Operands
+
+  private func ints(_ name: String) -> [Int]? {
+    if case .ints(let values)? = node.attributes[name] { values } else { nil }
+  }
+
+  private func int(_ name: String) -> Int {
+    if case .int(let value)? = node.attributes[name] { value } else { 0 }
+  }
+
+  /// The integers of an operand that is a list.
+  private func list(_ index: Int) -> [Int]? {
+    guard index < inputs.count, let tensor = inputs[index] else { return nil }
+    return tensor.converted(to: .int64).array(of: Int64.self).map(Int.init)
+  }
+
+  /// The elements of an input, stretched to `shape`.
+  private func array(_ index: Int, _ shape: Shape) -> [Double]? {
+    guard index < inputs.count, let tensor = inputs[index] else { return nil }
+    return tensor.expanded(to: shape).converted(to: .float64).array(of: Double.self)
+  }
+
+  private func tensor(_ values: [Double], _ type: TensorType, _ shape: Shape) -> Tensor {
+    Tensor(values, shape).converted(to: type.elementType)
+  }
+
+  // MARK: Layout
+
+  private func slice(_ input: Tensor) -> [Tensor]? {
+    guard let starts = list(1), let ends = list(2), let axes = list(3) else { return nil }
+    let steps = list(4) ?? axes.map { _ in 1 }
+    var result = input
+    for (index, rawAxis) in axes.enumerated() {
+      let axis = rawAxis < 0 ? rawAxis + input.shape.rank : rawAxis
+      let extent = result.shape[axis]
+      let bounds = [starts[index], ends[index]].map { min(max($0 < 0 ? $0 + extent : $0, 0), extent) }
+      result = result.sliced(axis, bounds[0]..<max(bounds[1], bounds[0]))
+      if steps[index] > 1 {
+        let places = stride(from: 0, to: result.shape[axis], by: steps[index])
+        result = Self.join(places.map { result.sliced(axis, $0..<$0 + 1) }, axis: axis)
+      }
+    }
+    return [result]
+  }
+
+  private func split(_ input: Tensor) -> [Tensor]? {
+    guard let lengths = list(1) else { return nil }
+    let axis = int("axis") < 0 ? int("axis") + input.shape.rank : int("axis")
+    var start = 0
+    return lengths.map { length in
+      defer { start += length }
+      return input.sliced(axis, start..<start + length)
+    }
+  }
+
+  private func concat(_ type: TensorType, _ shape: Shape) -> Tensor {
+    let axis = int("axis") < 0 ? int("axis") + shape.rank : int("axis")
+    return Self.join(inputs.compactMap(\.self), axis: axis)
+  }
+
+  private func gather(_ input: Tensor, _ shape: Shape) -> [Tensor]? {
+    guard let indices = list(1) else { return nil }
+    let axis = int("axis") < 0 ? int("axis") + input.shape.rank : int("axis")
+    let extent = input.shape[axis]
+    guard indices.allSatisfy({ (-extent..<extent).contains($0) }) else { return nil }
+    if indices.isEmpty { return nil }
+    let parts = indices.map { index in
+      let place = index < 0 ? index + extent : index
+      return input.sliced(axis, place..<place + 1)
+    }
+    return [Self.join(parts, axis: axis).reshaped(shape)]
+  }
+
+  /// Tensors of the same type joined along `axis`.
+  static func join(_ parts: [Tensor], axis: Int) -> Tensor {
+    guard let first = parts.first else { return Tensor(.float32, [0]) }
+    if parts.count == 1 { return first }
+    var shape = first.shape
+    shape[axis] = parts.reduce(0) { $0 + $1.shape[axis] }
+    var result = Tensor(first.elementType, shape, isZeroed: false)
+    let outer = first.shape.dimensions[..<axis].reduce(1, *)
+    let inner = first.shape.dimensions[(axis + 1)...].reduce(1, *) * first.elementType.byteCount
+    result.withMutableBytes { target in
+      var column = 0
+      for part in parts {
+        let bytes = part.shape[axis] * inner
+        part.withUnsafeBytes { source in
+          for row in 0..<outer {
+            UnsafeMutableRawBufferPointer(rebasing: target[(row * shape[axis] * inner + column)...])
+              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[row * bytes..<(row + 1) * bytes]))
+          }
+        }
+        column += bytes
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,232 @@
+import Archives
+import Diagnostics
+import Graphs
+import OrderedCollections
+import PythonSyntax
+
+/// Follows the code of a TorchScript program with tensors as values of a graph. Functions and submodules are inlined;
+/// conditions and loops are decided on the way.
+final class TorchScriptInterpreter {
+  let writer: ProgramWriter
+  let archive: TorchScriptArchive
+  private let root: ProgramObject
+  private var constants: [String: ProgramValue] = [:]
+  private var modules: [String: [String: Statement.Kind]] = [:]
+  /// The path of the module whose code is being followed.
+  private(set) var scope = ""
+  private var callDepth = 0
+  private var stepCount = 0
+
+  private static let callLimit = 200
+  /// Statements that are followed in all; a network of a thousand layers takes some ten thousand.
+  private static let stepLimit = 4_000_000
+
+  /// - Throws: `ArchiveError`, ``ImportError``.
+  init(_ archive: TorchScriptArchive, _ writer: ProgramWriter) throws {
+    self.archive = archive
+    self.writer = writer
+    let objects = TorchScriptObjects(archive.objects, writer)
+    guard case .object(let root) = try objects.value(archive.objects.pickle.root, path: "") else {
+      throw ImportError.malformed(reason: "the archive's root is no module", expected: nil)
+    }
+    self.root = root
+    guard let reader = archive.constants else { return }
+    let values = TorchScriptObjects(reader, writer)
+    for (index, item) in (reader.pickle.elements(of: reader.pickle.root) ?? []).enumerated() {
+      constants["c\(index)"] = try values.value(item, path: "constants.\(index)")
+    }
+  }
+
+  /// `forward` of the root module.
+  func run(_ arguments: [ProgramValue]) throws -> ProgramValue {
+    try call(root, "forward", arguments, [])
+  }
+
+  // MARK: Definitions
+
+  /// The class or function of a qualified name.
+  private func definition(_ name: String) throws -> Statement.Kind {
+    let parts = name.split(separator: ".")
+    let module = parts.dropLast().joined(separator: ".")
+    if modules[module] == nil {
+      var definitions: [String: Statement.Kind] = [:]
+      for statement in try located("the code of \(module)", { try archive.source(module) }) {
+        switch statement.kind {
+        case .class(let definition): definitions[definition.name] = statement.kind
+        case .function(let definition): definitions[definition.name] = statement.kind
+        default: break
+        }
+      }
+      modules[module] = definitions
+    }
+    guard let found = modules[module]?[String(parts.last ?? "")] else {
+      throw ImportError.malformed(reason: "the code doesn't define \(name.prefix(200))", expected: nil)
+    }
+    return found
+  }
+
+  /// A constant of CONSTANTS.
+  func constant(_ name: String) throws -> ProgramValue {
+    guard let value = constants[name] else {
+      throw ImportError.malformed(reason: "the archive has no constant \(name.prefix(40))", expected: nil)
+    }
+    return value
+  }
+
+  /// What a class's body says of an attribute that the object doesn't have itself: `eps : Final[float] = 1e-05`.
+  func classAttribute(_ object: ProgramObject, _ name: String) throws -> ProgramValue? {
+    guard case .class(let definition) = try definition(object.className) else { return nil }
+    for statement in definition.body {
+      guard case .annotated(let target, _, let value?) = statement.kind, target.dottedName == name else { continue }
+      var frame = TorchScriptFrame(self, [:])
+      return try frame.evaluate(value)
+    }
+    return nil
+  }
+
+  // MARK: Calls
+
+  /// Follows a method of an object.
+  func call(
+    _ object: ProgramObject, _ method: String, _ arguments: [ProgramValue],
+    _ keywords: [(name: String, value: ProgramValue)]
+  ) throws -> ProgramValue {
+    guard case .class(let definition) = try definition(object.className), let function = definition.method(method)
+    else {
+      throw ImportError.notSupported(
+        reason: "\(object.className) has no method \(method.prefix(100))",
+        hint: "export the network without custom classes")
+    }
+    let outer = scope
+    scope = object.path
+    defer { scope = outer }
+    return try follow(function, [.object(object)] + arguments, keywords)
+  }
+
+  /// Follows a function of the program.
+  func call(
+    function name: String, _ arguments: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)]
+  ) throws -> ProgramValue {
+    switch try definition(name) {
+    case .function(let function): return try follow(function, arguments, keywords)
+    case .class(let definition): return try makeTuple(name, definition, arguments, keywords)
+    default: throw ImportError.malformed(reason: "\(name.prefix(200)) is no function", expected: nil)
+    }
+  }
+
+  /// An instance of a named tuple.
+  private func makeTuple(
+    _ name: String, _ definition: ClassDefinition, _ arguments: [ProgramValue],
+    _ keywords: [(name: String, value: ProgramValue)]
+  ) throws -> ProgramValue {
+    guard definition.bases.contains(where: { $0.dottedName == "NamedTuple" }) else {
+      throw ImportError.notSupported(
+        reason: "the program makes an object of the custom class \(name.prefix(200))",
+        hint: "export the network without custom classes")
+    }
+    return .tuple(arguments + keywords.map(\.value))
+  }
+
+  private func follow(
+    _ function: FunctionDefinition, _ arguments: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)]
+  ) throws -> ProgramValue {
+    guard callDepth < Self.callLimit else {
+      throw ImportError.notSupported(
+        reason: "the program's calls are nested more than \(Self.callLimit) levels deep", hint: nil)
+    }
+    callDepth += 1
+    defer { callDepth -= 1 }
+    var locals: [String: ProgramValue] = [:]
+    guard arguments.count <= function.parameters.count else {
+      throw ImportError.wrongInput(
+        reason: "\(function.name) gets \(arguments.count) arguments",
+        expected: "\(function.parameters.count) (\(function.parameters.map(\.name).joined(separator: ", ")))")
+    }
+    for (parameter, value) in zip(function.parameters, arguments) { locals[parameter.name] = value }
+    for (name, value) in keywords { locals[name] = value }
+    for parameter in function.parameters where locals[parameter.name] == nil {
+      guard let value = parameter.defaultValue else {
+        throw ImportError.wrongInput(
+          reason: "\(function.name) gets no '\(parameter.name)'",
+          expected: function.parameters.map(\.name).joined(separator: ", "))
+      }
+      var frame = TorchScriptFrame(self, [:])
+      locals[parameter.name] = try frame.evaluate(value)
+    }
+    var frame = TorchScriptFrame(self, locals)
+    return try frame.run(function.body) ?? .none
+  }
+
+  /// Counts a statement.
+  func step() throws {
+    stepCount += 1
+    guard stepCount < Self.stepLimit else {
+      throw ImportError.notSupported(reason: "the program takes more than \(Self.stepLimit) steps", hint: nil)
+    }
+  }
+
+  /// Where the program is.
+  func place(_ position: SourcePosition) -> String {
+    "\(scope.isEmpty ? "the root module" : scope), line \(position.line) of its code"
+  }
+
+  // MARK: Operators
+
+  /// Applies an operator of PyTorch.
+  func apply(
+    _ name: String, _ arguments: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)]
+  ) throws -> ProgramValue {
+    guard let binding = try ATenOperator.bind(name, overload: nil, positional: arguments, keywords: keywords) else {
+      throw ImportError.unsupportedOperators(unsupported(beginningWith: name), file: archive.path)
+    }
+    return try writer.apply(binding.operation, binding.arguments, isInPlace: binding.isInPlace, scope: scope)
+  }
+
+  /// The operator that was met, and all others that the code read so far names and the table lacks.
+  private func unsupported(beginningWith name: String) -> [UnsupportedOperator] {
+    var found: OrderedDictionary<String, [String]> = ["aten::\(name)": [scope.isEmpty ? "the root module" : scope]]
+    var pending = [root]
+    var seen: Set<ObjectIdentifier> = []
+    while let object = pending.popLast() {
+      guard seen.insert(ObjectIdentifier(object)).inserted else { continue }
+      for value in object.attributes.values {
+        if case .object(let child) = value { pending.append(child) }
+      }
+      guard case .class(let definition)? = try? definition(object.className),
+        let forward = definition.method("forward")
+      else { continue }
+      for (operation, position) in OperatorNames.all(in: forward.body) where ATenOperator.candidates(operation) == nil {
+        let place = "\(object.path.isEmpty ? "the root module" : object.path), line \(position.line)"
+        if !(found["aten::\(operation)"] ?? []).contains(place) {
+          found["aten::\(operation)", default: []].append(place)
+        }
+      }
+    }
+    return found.map { UnsupportedOperator(name: $0.key, places: $0.value.sorted()) }
+  }
+}
+
+/// The operators that a piece of code names.
+private enum OperatorNames {
+  static func all(in statements: [Statement]) -> [(name: String, position: SourcePosition)] {
+    statements.flatMap { statement -> [(name: String, position: SourcePosition)] in
+      switch statement.kind {
+      case .assignment(_, let value), .expression(let value): names(value)
+      case .annotated(_, _, let value): value.map(names) ?? []
+      case .if(let condition, let then, let otherwise): names(condition) + all(in: then) + all(in: otherwise)
+      case .for(_, let iterable, let body): names(iterable) + all(in: body)
+      case .while(let condition, let body): names(condition) + all(in: body)
+      case .return(let value), .raise(let value): value.map(names) ?? []
+      default: []
+      }
+    }
+  }
+
+  private static func names(_ expression: Expression) -> [(name: String, position: SourcePosition)] {
+    var found = expression.children.flatMap(names)
+    if case .call(let function, _) = expression.kind, let name = function.dottedName, name.hasPrefix("torch.") {
+      found.append((String(name.split(separator: ".").last ?? ""), expression.position))
+    }
+    return found
+  }
+}
