@@ -50,6 +50,9 @@ let listOperators: [ATenOperator] = [
   .any("slice.t(any[] l, int? start=None, int? end=None, int step=1) -> any[]") { call in
     let items = try items(call, "l")
     let step = try call.int("step")
+    if step == -1, try call.isNone("start"), try call.isNone("end") {
+      return .list(ProgramList(items.reversed()))
+    }
     guard step > 0 else { throw call.unsupported("the step is \(step)", expected: "a positive number") }
     func bound(_ name: String, _ fallback: Int) throws -> Int {
       let value = try call.optionalInt(name) ?? fallback
@@ -101,6 +104,20 @@ let listOperators: [ATenOperator] = [
     guard case .dictionary(let dictionary) = try call.argument("l") else { throw call.unsupported("not a dictionary") }
     return .bool(dictionary.index(of: try call.argument("item")) != nil)
   },
+  .any("all.bool(any[] self) -> bool") { .bool(try truths($0).allSatisfy(\.self)) },
+  .any("any.bool(any[] self) -> bool") { .bool(try truths($0).contains(true)) },
+  .any("sum.int(any[] self) -> int") { call in
+    var sum = ProgramValue.int(0)
+    for item in try items(call, "self") {
+      switch (sum, item) {
+      case (.int(let a), .int(let b)): sum = .int(try a.adding(b))
+      case (.double(let a), .double(let b)): sum = .double(a + b)
+      case (.int(let a), .double(let b)) where a == 0: sum = .double(b)
+      default: throw call.unsupported("a sum of \(item.typeName)", expected: "numbers of one kind")
+      }
+    }
+    return sum
+  },
   .any("sorted.any(any[] self) -> any[]") { call in
     let numbers = try items(call, "self").map { item -> Int in
       guard case .int(let dimension) = item, let number = dimension.constant else {
@@ -129,6 +146,18 @@ private func items(_ call: ATenCall, _ name: String) throws -> [ProgramValue] {
   let value = try call.argument(name)
   guard let items = value.items else { throw call.unsupported("a \(value.typeName)", expected: "a list") }
   return items
+}
+
+/// The items as truth values.
+private func truths(_ call: ATenCall) throws -> [Bool] {
+  try items(call, "self").map { item in
+    switch item {
+    case .bool(let flag): return flag
+    case .int(let dimension): return try !dimension.isEqual(0)
+    case .double(let number): return number != 0
+    default: throw call.unsupported("a \(item.typeName) as a condition", expected: "bool or numbers")
+    }
+  }
 }
 
 private func dictionary(_ call: ATenCall) throws -> ProgramDictionary {

@@ -104,6 +104,7 @@ struct TorchScriptFrame {
       }
       return known.converted(to: .float64).array(of: Double.self)[0] != 0
     case .int(let dimension): return try !dimension.isEqual(0)
+    case .double(let number): return number != 0
     case let other: throw ImportError.notSupported(reason: "a \(other.typeName) is used as a condition", hint: nil)
     }
   }
