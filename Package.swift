@@ -52,7 +52,10 @@ let package = Package(
     library("PythonSyntax", ["Diagnostics"]),
     library(
       "Bundles",
-      ["Arguments", "PythonSyntax", "Files", "Diagnostics", collections, .product(name: "Yams", package: "Yams")]),
+      [
+        "Archives", "Arguments", "PythonSyntax", "Tensors", "Files", "Diagnostics", collections,
+        .product(name: "Yams", package: "Yams"),
+      ]),
 
     // The graph, and the networks that make one.
     library(
@@ -119,7 +122,7 @@ let package = Package(
     tests("Tensors", ["Diagnostics"]),
     tests("Archives", ["Tensors", "Files", "Diagnostics"]),
     tests("PythonSyntax", ["Diagnostics"]),
-    tests("Bundles", ["Arguments", "PythonSyntax", "Files", "Diagnostics"]),
+    tests("Bundles", ["Archives", "Arguments", "PythonSyntax", "Files", "Diagnostics"]),
     tests("Graphs", ["Tensors", "Diagnostics"]),
     tests("Passes", ["Engines", "Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),

@@ -6,6 +6,9 @@ package enum ArgumentError: DiagnosedError, Equatable {
   case unknown(component: String, path: String, names: [String], known: [String])
   case wrongKind(component: String, path: String, name: String, found: String, expected: String)
   case unsupported(component: String, path: String, name: String, found: String, supported: String)
+  /// More arguments without names than there are parameters; none where the order isn't known.
+  case tooMany(component: String, path: String, count: Int, parameters: [String])
+  case twice(component: String, path: String, name: String)
 
   package var diagnosis: Diagnosis {
     switch self {
@@ -22,6 +25,13 @@ package enum ArgumentError: DiagnosedError, Equatable {
       Diagnosis(
         .data, "\(component): '\(name)' is \(found), which is not supported", at: "\(path)#\(name)", expected: supported
       )
+    case .tooMany(let component, let path, let count, let parameters):
+      Diagnosis(
+        .data, "\(component) has \(count) arguments without names", at: path,
+        expected: parameters.isEmpty ? "arguments by name" : "at most \(parameters.joined(separator: ", "))",
+        hint: "name its arguments")
+    case .twice(let component, let path, let name):
+      Diagnosis(.data, "\(component) has its argument '\(name)' by position and by name", at: path)
     }
   }
 }

@@ -30,6 +30,10 @@ package struct ArgumentReader {
 
   /// - Throws: ``ArgumentError/unknown(component:path:names:known:)`` naming every argument that wasn't read.
   package func finish() throws {
+    guard component.positional.isEmpty else {
+      throw ArgumentError.tooMany(
+        component: component.className, path: component.path, count: component.positional.count, parameters: [])
+    }
     let strangers = Array(component.arguments.keys).filter { !known.contains($0) }
     guard strangers.isEmpty else {
       throw ArgumentError.unknown(

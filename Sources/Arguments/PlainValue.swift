@@ -24,17 +24,38 @@ package struct Component: Sendable, Hashable {
   package var target: String
   /// Arguments by name, in the order of the config.
   package var arguments: OrderedDictionary<String, PlainValue>
+  /// Arguments without names, in the order of the constructor's parameters.
+  package var positional: [PlainValue]
   /// Where the component stands, for messages: `preprocessing#transforms#3`.
   package var path: String
 
-  package init(target: String, arguments: OrderedDictionary<String, PlainValue> = [:], path: String) {
+  package init(
+    target: String, arguments: OrderedDictionary<String, PlainValue> = [:], positional: [PlainValue] = [], path: String
+  ) {
     self.target = target
     self.arguments = arguments
+    self.positional = positional
     self.path = path
   }
 
   /// The class name without its module: `UNet` of `monai.networks.nets.UNet`.
   package var className: String { target.split(separator: ".").last.map(String.init) ?? target }
+
+  /// The component with its positional arguments under the names of `parameters`.
+  /// - Throws: ``ArgumentError`` for more of them than parameters, and for one that is given by name too.
+  package func naming(_ parameters: [String]) throws -> Component {
+    guard positional.count <= parameters.count else {
+      throw ArgumentError.tooMany(component: className, path: path, count: positional.count, parameters: parameters)
+    }
+    var named = self
+    named.positional = []
+    for (name, value) in zip(parameters, positional) {
+      guard named.arguments.updateValue(value, forKey: name) == nil else {
+        throw ArgumentError.twice(component: className, path: path, name: name)
+      }
+    }
+    return named
+  }
 }
 
 extension PlainValue {

@@ -111,7 +111,7 @@ package struct Bundle: Sendable {
       guard let value = try? resolver.resolve(entry), case .string(let file) = value,
         [".pt", ".pth", ".safetensors", ".ckpt"].contains(where: file.hasSuffix)
       else { continue }
-      guard isInside(file) || resolver.isOverridden(entry) else {
+      guard Paths.isInside(file, path) || resolver.isOverridden(entry) else {
         throw BundleError.checkpointOutside(path: file, entry: entry, bundle: path)
       }
       guard case .file? = PathKind(path: file) else {
@@ -123,12 +123,5 @@ package struct Bundle: Sendable {
       throw BundleError.noCheckpoint(path: path, reason: "neither its config nor models/model.pt names one")
     }
     return file
-  }
-
-  private func isInside(_ file: String) -> Bool {
-    let folder = Paths.normalized(path)
-    let clean = Paths.normalized(file)
-    if folder == "." { return !clean.hasPrefix("/") && clean != ".." && !clean.hasPrefix("../") }
-    return clean.hasPrefix(folder == "/" ? "/" : folder + "/")
   }
 }

@@ -20,6 +20,8 @@ package enum ConfigError: DiagnosedError, Equatable {
   case refusedExpression(path: String, expression: String, construct: String, reason: String)
   /// The expression is evaluated, and fails as it would in Python.
   case failedExpression(path: String, expression: String, reason: String)
+  /// An expression would load a file from outside the bundle.
+  case checkpointOutside(path: String, file: String, folder: String)
   /// The entry would grow without a reasonable bound.
   case tooLarge(path: String, reason: String)
 
@@ -54,6 +56,10 @@ package enum ConfigError: DiagnosedError, Equatable {
         hint: "replace the entry by its value, for example --set \(path)=VALUE")
     case .failedExpression(let path, let expression, let reason):
       Diagnosis(.data, "the expression can't be evaluated: \(reason)", at: [path, "'$\(expression)'"])
+    case .checkpointOutside(let path, let file, let folder):
+      Diagnosis(
+        .data, "the expression loads a file from outside the bundle: \(file)", at: path,
+        expected: "a checkpoint in \(folder)", hint: "give the entry that holds the path with --set")
     case .tooLarge(let path, let reason):
       Diagnosis(.data, "the entry grows too large: \(reason)", at: path)
     }

@@ -1,3 +1,4 @@
+import Archives
 package import Arguments
 import Diagnostics
 import Files
@@ -202,7 +203,9 @@ package final class ConfigResolver {
 
   // MARK: Components
 
-  private static let componentKeys: Set<String> = ["_target_", "_disabled_", "_requires_", "_desc_", "_mode_"]
+  private static let componentKeys: Set<String> = [
+    "_target_", "_disabled_", "_requires_", "_desc_", "_mode_", "_args_",
+  ]
 
   /// The component, or `.none` where it is disabled.
   private func component(
@@ -228,7 +231,19 @@ package final class ConfigResolver {
       guard let value = try child(item, key, of: entry, at: path) else { continue }
       arguments[key] = try plain(value, at: path.appending(key))
     }
-    return .component(Component(target: name, arguments: arguments, path: path.description))
+    return .component(
+      Component(
+        target: name, arguments: arguments, positional: try positional(entries["_args_"], entry, at: path),
+        path: path.description))
+  }
+
+  /// `_args_`, a list of arguments without names.
+  private func positional(_ value: ConfigValue?, _ entry: Entry, at path: ConfigPath) throws -> [PlainValue] {
+    guard let value, let arguments = try child(value, "_args_", of: entry, at: path) else { return [] }
+    guard case .list(let items) = try plain(arguments, at: path.appending("_args_")) else {
+      throw ConfigError.badComponent(path: path.description, reason: "the _args_ is \(arguments.typeName), not a list")
+    }
+    return items
   }
 
   private func isDisabled(_ value: PythonValue?) -> Bool {
@@ -247,6 +262,7 @@ package final class ConfigResolver {
       let expression = try ExpressionParser.parse(source, readsReferences: true)
       var evaluator = ExpressionEvaluator(
         reference: { [self] id in try reference(id, from: entry.origin, at: path) },
+        checkpoint: { [self] file in try checkpoint(file, at: path) },
         modules: modules, environment: environment, budget: budget, path: path.description)
       return try evaluator.evaluate(expression)
     } catch let error as PythonSyntaxError {
@@ -257,6 +273,21 @@ package final class ConfigResolver {
   }
 
   private static let maximumExpressionBytes = 1 << 16
+
+  /// A checkpoint that an expression loads, as data: in the config's folder, below the current one, or where an
+  /// override leads.
+  private func checkpoint(_ file: String, at path: ConfigPath) throws -> CheckpointData {
+    guard Paths.isInside(file, folder) || Paths.isInside(file, ".") || overridden.contains(where: { names(file, $0) })
+    else {
+      throw ConfigError.checkpointOutside(path: path.description, file: file, folder: folder)
+    }
+    return try located(path.description) { try Checkpoint.open(path: file).data() }
+  }
+
+  /// Whether the user's override of `entry` is the file's path.
+  private func names(_ file: String, _ entry: ConfigPath) -> Bool {
+    tree.value(at: entry) == .string(file)
+  }
 
   private func diagnosed(_ failure: EvaluationFailure, _ source: String, at path: ConfigPath) -> ConfigError {
     let expression = source.utf8.count > 300 ? String(source.prefix(300)) + "…" : source

@@ -82,11 +82,14 @@ extension ExpressionEvaluator {
 
   private static let libraryFunctions: Set<String> = [
     "copy.copy", "copy.deepcopy", "glob.glob", "os.path.join", "os.path.basename", "os.path.dirname",
-    "os.path.exists", "pathlib.Path", "torch.device", "torch.cuda.is_available",
+    "os.path.exists", "pathlib.Path", "torch.device", "torch.cuda.is_available", "torch.load", "torch.from_numpy",
+    "torch.as_tensor", "torch.tensor", "numpy.array", "numpy.asarray",
   ]
 
-  /// Packages whose classes, called with keyword arguments, are the same as an entry with a `_target_`.
-  private static let componentPackages = ["monai.networks.nets.", "monai.transforms.", "monai.inferers."]
+  /// Packages whose classes and functions, called, are the same as an entry with a `_target_`.
+  private static let componentPackages = [
+    "monai.networks.nets.", "monai.transforms.", "monai.inferers.", "monai.apps.detection.networks.",
+  ]
 
   private static func isKnownFunction(_ name: String) -> Bool {
     if libraryFunctions.contains(name) { return true }
@@ -122,6 +125,10 @@ extension ExpressionEvaluator {
       return .bool(environment.isCUDAAvailable)
     case "torch.device":
       return try device(call)
+    case "torch.load":
+      return try load(call)
+    case "torch.from_numpy", "torch.as_tensor", "torch.tensor", "numpy.array", "numpy.asarray":
+      return try array(call)
     default:
       return try component(call)
     }
@@ -165,17 +172,16 @@ extension ExpressionEvaluator {
   }
 
   private func component(_ call: CallArguments) throws -> PythonValue {
-    guard call.positional.isEmpty else {
-      throw refused("positional arguments of '\(call.function)'", "only keyword arguments tell their meaning")
+    func plain(_ value: PythonValue, _ name: String) throws -> PlainValue {
+      guard let plain = value.plain else {
+        throw refused("the argument \(name) of '\(call.function)'", "its keys are neither strings nor integers")
+      }
+      return plain
     }
     var arguments: OrderedDictionary<String, PlainValue> = [:]
-    for (name, value) in call.keywords {
-      guard let plain = value.plain else {
-        throw refused("the argument '\(name)' of '\(call.function)'", "its keys are neither strings nor integers")
-      }
-      arguments[name] = plain
-    }
-    return .component(Component(target: call.function, arguments: arguments, path: path))
+    for (name, value) in call.keywords { arguments[name] = try plain(value, "'\(name)'") }
+    let positional = try call.positional.enumerated().map { try plain($1, "\($0)") }
+    return .component(Component(target: call.function, arguments: arguments, positional: positional, path: path))
   }
 
   // MARK: Methods
@@ -185,6 +191,7 @@ extension ExpressionEvaluator {
     case .component: ["eval", "to"].contains(name)
     case .string: ["endswith", "lower", "replace", "split", "startswith", "upper"].contains(name)
     case .dictionary: ["get", "items", "keys", "values"].contains(name)
+    case .loaded: name == "get"
     default: false
     }
   }
@@ -193,6 +200,9 @@ extension ExpressionEvaluator {
     switch receiver {
     case .string(let text): return try callMethod(text, call)
     case .dictionary(let entries): return try callMethod(entries, call)
+    case .loaded(let data):
+      try call.expect(1...2)
+      return try entry(call.positional[0], of: data) ?? (call.positional.count == 2 ? call.positional[1] : .none)
     default:
       // Moving a network to a device, or to evaluation, changes nothing of what the config says about it.
       return receiver

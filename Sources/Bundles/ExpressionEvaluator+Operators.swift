@@ -261,6 +261,11 @@ extension ExpressionEvaluator {
         throw EvaluationFailure.failed("the dict has no key \(key.text.map { "'\($0)'" } ?? key.typeName)")
       }
       return value
+    case .loaded(let data):
+      guard let value = try entry(key, of: data) else {
+        throw EvaluationFailure.failed("the dict has no key \(key.text.map { "'\($0)'" } ?? key.typeName)")
+      }
+      return value
     default:
       throw refused("a subscript on \(container.typeName)", "only lists, tuples, strings and dicts have one")
     }

@@ -1,3 +1,4 @@
+import Archives
 import OrderedCollections
 import PythonSyntax
 
@@ -8,6 +9,8 @@ import PythonSyntax
 struct ExpressionEvaluator {
   /// The value of a config reference.
   let reference: (String) throws -> PythonValue
+  /// The content of the checkpoint in a file, as data.
+  let checkpoint: (String) throws -> CheckpointData
   /// Names bound to modules or their objects: `np` to `numpy`.
   let modules: [String: String]
   let environment: ConfigEnvironment

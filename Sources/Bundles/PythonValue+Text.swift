@@ -28,7 +28,7 @@ extension PythonValue {
         parts.append("\(key): \(value)")
       }
       return "{\(parts.joined(separator: ", "))}"
-    case .path, .symbol, .lambda, .component: return nil
+    case .path, .symbol, .lambda, .component, .loaded: return nil
     }
   }
 

@@ -1,3 +1,4 @@
+import Archives
 import Arguments
 import OrderedCollections
 
@@ -19,6 +20,8 @@ indirect enum PythonValue: Sendable {
   case symbol(String)
   case lambda(String)
   case component(Component)
+  /// A dictionary of a checkpoint, of which only what is asked for is read.
+  case loaded(CheckpointData)
 }
 
 /// Equality as Python's `==` has it: numbers and booleans compare by value, dictionaries and sets without order.
@@ -54,14 +57,14 @@ extension PythonValue: Hashable {
     case .set(let items): hasher.combine(items.count)
     case .dictionary(let entries): hasher.combine(entries.count)
     case .component(let component): hasher.combine(component.target)
-    case .none: hasher.combine(0 as UInt8)
+    case .none, .loaded: hasher.combine(0 as UInt8)
     }
   }
 
   /// Whether Python lets the value be a key or a member of a set. NaN, unequal to itself, is not accepted.
   var isHashable: Bool {
     switch self {
-    case .list, .set, .dictionary: false
+    case .list, .set, .dictionary, .loaded: false
     case .double(let value): !value.isNaN
     case .tuple(let items): items.allSatisfy(\.isHashable)
     default: true
@@ -117,7 +120,7 @@ extension PythonValue {
     case .list(let items), .tuple(let items): !items.isEmpty
     case .set(let items): !items.isEmpty
     case .dictionary(let entries): !entries.isEmpty
-    case .path, .symbol, .lambda, .component: true
+    case .path, .symbol, .lambda, .component, .loaded: true
     }
   }
 
@@ -137,6 +140,7 @@ extension PythonValue {
     case .symbol(let name): "'\(name)'"
     case .lambda: "a lambda"
     case .component(let component): "a \(component.className)"
+    case .loaded: "a checkpoint"
     }
   }
 
@@ -154,6 +158,7 @@ extension PythonValue {
     case .symbol(let name): return .symbol(name)
     case .lambda(let source): return .lambda(source)
     case .component(let component): return .component(component)
+    case .loaded: return .symbol("torch.load")
     case .dictionary(let entries):
       var plain: OrderedDictionary<String, PlainValue> = [:]
       for (key, value) in entries {

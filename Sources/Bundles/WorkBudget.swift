@@ -34,10 +34,15 @@ final class WorkBudget {
     case .string(let text), .path(let text):
       try spend(text.utf8.count / 16)
     case .component(let component):
-      for argument in component.arguments.values { try spend(on: argument, depth: depth + 1) }
+      try spend(on: component, depth: depth)
     default:
       break
     }
+  }
+
+  private func spend(on component: Component, depth: Int) throws {
+    for argument in component.arguments.values { try spend(on: argument, depth: depth + 1) }
+    for argument in component.positional { try spend(on: argument, depth: depth + 1) }
   }
 
   private func spend(on value: PlainValue, depth: Int) throws {
@@ -48,7 +53,7 @@ final class WorkBudget {
     case .dictionary(let entries):
       for item in entries.values { try spend(on: item, depth: depth + 1) }
     case .component(let component):
-      for argument in component.arguments.values { try spend(on: argument, depth: depth + 1) }
+      try spend(on: component, depth: depth)
     case .string(let text):
       try spend(text.utf8.count / 16)
     default:

@@ -41,6 +41,14 @@ package enum Paths {
     return path.hasPrefix("/") ? "/" + joined : (joined.isEmpty ? "." : joined)
   }
 
+  /// Whether the path leads to a place below `folder`, as it is written; links aren't followed.
+  package static func isInside(_ path: String, _ folder: String) -> Bool {
+    let folder = normalized(folder)
+    let clean = normalized(path)
+    if folder == "." { return !clean.hasPrefix("/") && clean != ".." && !clean.hasPrefix("../") }
+    return clean.hasPrefix(folder == "/" ? "/" : folder + "/")
+  }
+
   /// `relative` below `folder`, refused when it would leave it.
   /// - Throws: ``FileError/escapesFolder(path:folder:)`` for absolute paths and for `..` that climbs out.
   package static func resolve(_ relative: String, inside folder: String) throws -> String {

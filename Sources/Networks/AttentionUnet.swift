@@ -7,6 +7,9 @@ package import Graphs
 /// State-dict keys: `model.0` (head), `model.1` (`submodule`, `attention`, `upconv`, `merge`, nested), `model.2`.
 package struct AttentionUnet: Network {
   package static let names = ["AttentionUnet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "channels", "strides", "kernel_size", "up_kernel_size", "dropout",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

@@ -6,6 +6,11 @@ package import Graphs
 /// State-dict keys: `encode.encode_<i>`, `intermediate.inter_<i>`, `decode.decode_<i>.{conv,resunit}`.
 package struct AutoEncoder: Network {
   package static let names = ["AutoEncoder"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "channels", "strides", "kernel_size", "up_kernel_size",
+    "num_res_units", "inter_channels", "inter_dilations", "num_inter_units", "act", "norm", "dropout", "bias",
+    "padding",
+  ]
 
   package var spatialDimensions: Int { layers.spatialDimensions }
   package let inputChannels: [Int]
@@ -42,6 +47,11 @@ package struct AutoEncoder: Network {
 /// State-dict keys: those of AutoEncoder, `mu`, `logvar`, `decodeL`.
 package struct VarAutoEncoder: Network {
   package static let names = ["VarAutoEncoder"]
+  package static let parameters = [
+    "spatial_dims", "in_shape", "out_channels", "latent_size", "channels", "strides", "kernel_size", "up_kernel_size",
+    "num_res_units", "inter_channels", "inter_dilations", "num_inter_units", "act", "norm", "dropout", "bias",
+    "use_sigmoid", "use_mean_at_inference",
+  ]
 
   package var spatialDimensions: Int { layers.spatialDimensions }
   package let inputChannels: [Int]

@@ -10,6 +10,11 @@ package import Graphs
 /// `decoder.blocks.<i>`.
 package struct AutoencoderKL: Network {
   package static let names = ["AutoencoderKL"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "num_res_blocks", "channels", "attention_levels", "latent_channels",
+    "norm_num_groups", "norm_eps", "with_encoder_nonlocal_attn", "with_decoder_nonlocal_attn", "use_checkpoint",
+    "use_convtranspose", "include_fc", "use_combined_linear", "use_flash_attention",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

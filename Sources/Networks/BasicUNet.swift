@@ -7,6 +7,9 @@ package import Graphs
 /// State-dict keys: `conv_0`, `down_1` … `down_4`, `upcat_4` … `upcat_1`, `final_conv`.
 package struct BasicUNet: Network {
   package static let names = ["BasicUNet", "BasicUnet", "Basicunet", "basicunet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "features", "act", "norm", "bias", "dropout", "upsample",
+  ]
 
   package var spatialDimensions: Int { shape.spatialDimensions }
   package var inputChannels: [Int] { shape.inputChannels }
@@ -47,6 +50,10 @@ package struct BasicUNet: Network {
 /// State-dict keys: `conv_<level>_0`, `upcat_<level>_<column>`, `final_conv_0_<column>`.
 package struct BasicUNetPlusPlus: Network {
   package static let names = ["BasicUNetPlusPlus", "BasicUnetPlusPlus", "BasicunetPlusPlus", "basicunetplusplus"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "features", "deep_supervision", "act", "norm", "bias", "dropout",
+    "upsample",
+  ]
 
   package var spatialDimensions: Int { shape.spatialDimensions }
   package var inputChannels: [Int] { shape.inputChannels }

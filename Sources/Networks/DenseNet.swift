@@ -9,6 +9,18 @@ package import Graphs
 package struct DenseNet: Network {
   package static let names =
     ["DenseNet", "Densenet"] + variants.keys.flatMap { ["DenseNet\($0)", "Densenet\($0)", "densenet\($0)"] }
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "init_features", "growth_rate", "block_config", "bn_size", "act",
+    "norm", "dropout_prob",
+  ]
+
+  package static func parameters(of name: String) -> [String] {
+    guard variants.keys.contains(where: name.hasSuffix) else { return parameters }
+    return [
+      "spatial_dims", "in_channels", "out_channels", "init_features", "growth_rate", "block_config", "pretrained",
+      "progress",
+    ]
+  }
 
   private static let variants = [
     "121": [6, 12, 24, 16], "169": [6, 12, 32, 32], "201": [6, 12, 48, 32], "264": [6, 12, 64, 48],

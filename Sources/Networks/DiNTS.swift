@@ -10,6 +10,9 @@ import Tensors
 /// `stem_up.<depth>.mod.<i>`, `stem_finals`.
 package struct DiNTS: Network {
   package static let names = ["DiNTS"]
+  package static let parameters = [
+    "dints_space", "in_channels", "num_classes", "act_name", "norm_name", "spatial_dims", "use_downsample", "node_a",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]
@@ -26,7 +29,7 @@ package struct DiNTS: Network {
     guard let space = try arguments.optionalComponent("dints_space") else {
       throw ArgumentError.missing(component: component.className, path: component.path, name: "dints_space")
     }
-    topology = try DiNTSTopology(space)
+    topology = try DiNTSTopology(space.naming(DiNTSTopology.parameters))
     inputChannels = [try arguments.int("in_channels")]
     classes = try arguments.int("num_classes")
     activation = try arguments.activation("act_name", default: .relu)
@@ -50,13 +53,15 @@ package struct DiNTS: Network {
     for depth in 0..<topology.depths {
       features.append(
         try builder.module("stem_down") { builder in
-          guard nodes[0][depth] else {
+          guard nodes[0][depth] || topology.begins(at: depth) else {
             builder.ignoreModule("\(depth)")
             return nil
           }
-          return try builder.module("\(depth)") { builder in
+          let features = try builder.module("\(depth)") { builder in
             try builder.module("mod") { try stemDown(&$0, inputs[0], depth) }
           }
+          // A node that takes no part hands on zeros of the same shape.
+          return nodes[0][depth] ? features : try builder.emit { try $0.scale(features, by: 0) }
         })
     }
     let outputs = try builder.module("dints_space") { try topology.build(&$0, features) }
@@ -136,6 +141,11 @@ struct DiNTSTopology: Sendable {
   /// Per block and connection: the operation; nil for all of them.
   private let operations: [[Int]]?
 
+  static let parameters = [
+    "arch_code", "channel_mul", "cell", "num_blocks", "num_depths", "spatial_dims", "act_name", "norm_name",
+    "use_downsample", "device",
+  ]
+
   init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
     guard component.className == "TopologyInstance" else {
@@ -185,6 +195,9 @@ struct DiNTSTopology: Sendable {
   private func target(_ index: Int) -> Int { (index + 1) / 3 }
   /// … and makes the image smaller (-1), larger (1) or keeps it.
   private func rate(_ index: Int) -> Int { (index + 1) % 3 - 1 }
+
+  /// Whether a connection of the first block comes from `depth`.
+  func begins(at depth: Int) -> Bool { connections[0].indices.contains { connections[0][$0] && source($0) == depth } }
 
   /// The features of each depth after all blocks; nil where nothing arrives, which counts as zero.
   func build(_ builder: inout NetworkBuilder, _ inputs: [Value?]) throws -> [Value?] {

@@ -13,6 +13,12 @@ import Tensors
 /// `up_blocks.<i>` (each `resnets.<j>`, `attentions.<j>`, `downsampler`, `upsampler`), `out.0`, `out.2`.
 package struct DiffusionModelUNet: Network {
   package static let names = ["DiffusionModelUNet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "num_res_blocks", "channels", "attention_levels", "norm_num_groups",
+    "norm_eps", "resblock_updown", "num_head_channels", "with_conditioning", "transformer_num_layers",
+    "cross_attention_dim", "num_class_embeds", "upcast_attention", "dropout_cattn", "include_fc", "use_combined_linear",
+    "use_flash_attention",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

@@ -9,6 +9,10 @@ package import Graphs
 /// time.
 package struct DynUNet: Network {
   package static let names = ["DynUNet", "DynUnet", "Dynunet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "kernel_size", "strides", "upsample_kernel_size", "filters",
+    "dropout", "norm_name", "act_name", "deep_supervision", "deep_supr_num", "res_block", "trans_bias",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

@@ -7,6 +7,17 @@ import Tensors
 /// State-dict keys: `_conv_stem`, `_bn0`, `_blocks.<stack>.<block>.…`, `_conv_head`, `_bn1`, `_fc`.
 package struct EfficientNet: Network {
   package static let names = ["EfficientNet", "EfficientNetBN"]
+  package static let parameters = [
+    "blocks_args_str", "spatial_dims", "in_channels", "num_classes", "width_coefficient", "depth_coefficient",
+    "dropout_rate", "image_size", "norm", "drop_connect_rate", "depth_divisor",
+  ]
+
+  package static func parameters(of name: String) -> [String] {
+    guard name == "EfficientNetBN" else { return parameters }
+    return [
+      "model_name", "pretrained", "progress", "spatial_dims", "in_channels", "num_classes", "norm", "adv_prop",
+    ]
+  }
 
   package var spatialDimensions: Int { stacks.spatialDimensions }
   package let inputChannels: [Int]

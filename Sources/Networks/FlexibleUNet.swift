@@ -6,6 +6,10 @@ package import Graphs
 /// State-dict keys: `encoder.…`, `decoder.blocks.<i>.…`, `segmentation_head.0`.
 package struct FlexibleUNet: Network {
   package static let names = ["FlexibleUNet", "FlexUNet"]
+  package static let parameters = [
+    "in_channels", "out_channels", "backbone", "pretrained", "decoder_channels", "spatial_dims", "norm", "act",
+    "dropout", "decoder_bias", "upsample", "pre_conv", "interp_mode", "is_pad",
+  ]
 
   private enum Encoder: Sendable {
     case efficientNet(EfficientNetStacks)

@@ -6,6 +6,9 @@ package import Graphs
 /// State-dict keys: `hidden_<i>.0`, `hidden_<i>.1`, `output`.
 package struct FullyConnectedNet: Network {
   package static let names = ["FullyConnectedNet"]
+  package static let parameters = [
+    "in_channels", "out_channels", "hidden_channels", "dropout", "act", "bias", "adn_ordering",
+  ]
 
   package let spatialDimensions = 0
   package let inputChannels: [Int]

@@ -7,6 +7,10 @@ import Tensors
 /// State-dict keys: `linear`, `conv.layer_<i>` (`.0`, `.1` with residual units).
 package struct Generator: Network {
   package static let names = ["Generator"]
+  package static let parameters = [
+    "latent_shape", "start_shape", "channels", "strides", "kernel_size", "num_res_units", "act", "norm", "dropout",
+    "bias",
+  ]
 
   package let spatialDimensions = 0
   package let inputChannels: [Int] = []

@@ -8,6 +8,10 @@ import OrderedCollections
 /// `layers.<i>` and `chn_pad.project`.
 package struct HighResNet: Network {
   package static let names = ["HighResNet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "norm_type", "acti_type", "dropout_prob", "bias", "layer_params",
+    "channel_matching",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

@@ -9,6 +9,10 @@ package import Graphs
 /// `decoder_blocks.decoderblock<i>` and `output_features.decoderblock<i>`.
 package struct HoVerNet: Network {
   package static let names = ["HoVerNet", "Hovernet", "HoVernet", "HoverNet"]
+  package static let parameters = [
+    "mode", "in_channels", "np_out_channels", "out_classes", "act", "norm", "decoder_padding", "dropout_prob",
+    "pretrained_url", "adapt_standard_resnet", "pretrained_state_dict_key", "freeze_encoder",
+  ]
 
   package let spatialDimensions = 2
   package let inputChannels: [Int]

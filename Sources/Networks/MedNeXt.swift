@@ -11,6 +11,16 @@ package struct MedNeXt: Network {
   package static let names =
     ["MedNeXt", "MedNext"]
     + variants.flatMap { variant in ["MedNeXt", "MedNext"].flatMap { [$0 + variant.letter, $0 + variant.word] } }
+  package static let parameters = [
+    "spatial_dims", "init_filters", "in_channels", "out_channels", "encoder_expansion_ratio", "decoder_expansion_ratio",
+    "bottleneck_expansion_ratio", "kernel_size", "deep_supervision", "use_residual_connection", "blocks_down",
+    "blocks_bottleneck", "blocks_up", "norm_type", "global_resp_norm",
+  ]
+
+  /// The variants take everything by name.
+  package static func parameters(of name: String) -> [String] {
+    ["MedNeXt", "MedNext"].contains(name) ? parameters : []
+  }
 
   private struct Variant: Sendable {
     var letter: String

@@ -1,7 +1,8 @@
 package import Archives
 package import Arguments
 package import Graphs
-import Tensors
+package import OrderedCollections
+package import Tensors
 
 /// A MONAI architecture: reads its arguments, then writes itself into a graph.
 ///
@@ -9,6 +10,10 @@ import Tensors
 package protocol Network: Sendable {
   /// The class names that stand for it in `_target_`.
   static var names: [String] { get }
+  /// The constructor's parameters in MONAI's order, for arguments without names.
+  static var parameters: [String] { get }
+  /// The parameters of the class or function `name`, where the names differ in them.
+  static func parameters(of name: String) -> [String]
 
   /// Reads the arguments as MONAI's constructor does.
   /// - Throws: `ArgumentError`, ``NetworkError/invalidDefinition(network:path:reason:expected:)``.
@@ -32,6 +37,8 @@ package protocol Network: Sendable {
 
 extension Network {
   static var name: String { names[0] }
+
+  package static func parameters(of name: String) -> [String] { parameters }
 
   package var fixedSpatialShape: [Int]? { nil }
   package var outputNames: [String] { [] }
@@ -93,7 +100,7 @@ package enum Networks {
       throw NetworkError.unknownNetwork(
         target: component.target, path: component.path, known: all.map { $0.names[0] }.sorted())
     }
-    return try type.init(component)
+    return try type.init(component.naming(type.parameters(of: component.className)))
   }
 
   /// The graph of the network with its weights. The batch is symbolic (`batch`); `spatialShape` is fixed; it may be
@@ -106,25 +113,40 @@ package enum Networks {
   package static func graph(
     _ component: Component, weights: StateDict, spatialShape: [Int], isStrict: Bool = true
   ) throws -> Graph {
-    let network = try network(component)
-    let name = component.className
-    let shape = try checkedShape(spatialShape, of: network, component)
-    var builder = NetworkBuilder(name: name, weights: WeightBinder(weights))
-    let inputs = try network.inputTypes(spatialShape: shape).enumerated().map { index, type in
-      try builder.graph.input("input_\(index)", type)
-    }
-    let outputs = try network.build(&builder, inputs)
+    let builder = try build(component, weights, spatialShape)
     var problems = builder.weightProblems()
     if !isStrict { problems.unexpected = [] }
     guard problems.isEmpty else {
-      throw NetworkError.weightsDoNotFit(network: name, checkpoint: weights.source, problems: problems)
-    }
-    for (index, output) in outputs.enumerated() {
-      let outputName = index < network.outputNames.count ? network.outputNames[index] : "output_\(index)"
-      try builder.graph.output(output, name: outputName)
+      throw NetworkError.weightsDoNotFit(network: component.className, checkpoint: weights.source, problems: problems)
     }
     try builder.graph.verify()
     return builder.graph
+  }
+
+  /// The graph without weights, and the names and shapes of those that it needs: whether a definition can be built.
+  /// - Throws: as ``graph(_:weights:spatialShape:isStrict:)``.
+  package static func outline(
+    _ component: Component, spatialShape: [Int]
+  ) throws -> (graph: Graph, weights: OrderedDictionary<String, Shape>) {
+    let builder = try build(component, StateDict(source: "", tensors: [:]), spatialShape)
+    try builder.graph.verify()
+    return (builder.graph, builder.usedWeights)
+  }
+
+  private static func build(
+    _ component: Component, _ weights: StateDict, _ spatialShape: [Int]
+  ) throws -> NetworkBuilder {
+    let network = try network(component)
+    let shape = try checkedShape(spatialShape, of: network, component)
+    var builder = NetworkBuilder(name: component.className, weights: WeightBinder(weights))
+    let inputs = try network.inputTypes(spatialShape: shape).enumerated().map { index, type in
+      try builder.graph.input("input_\(index)", type)
+    }
+    for (index, output) in try network.build(&builder, inputs).enumerated() {
+      let outputName = index < network.outputNames.count ? network.outputNames[index] : "output_\(index)"
+      try builder.graph.output(output, name: outputName)
+    }
+    return builder
   }
 
   private static func checkedShape(_ shape: [Int], of network: any Network, _ component: Component) throws -> [Int] {

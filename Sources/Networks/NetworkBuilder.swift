@@ -1,4 +1,5 @@
 package import Graphs
+import OrderedCollections
 package import Tensors
 
 /// What a network writes itself into: the graph under construction and the weights, both under the path of the
@@ -57,6 +58,9 @@ package struct NetworkBuilder {
 
   /// The number of channels of `[N, C, …]`.
   package func channels(of value: Value) -> Int { graph.type(of: value).shape[1].constant ?? 0 }
+
+  /// The names and shapes of the weights that the network has used.
+  var usedWeights: OrderedDictionary<String, Shape> { weights.requested }
 
   /// What of the checkpoint was missing, mis-shaped or left over.
   package func weightProblems() -> WeightProblems { weights.finish() }

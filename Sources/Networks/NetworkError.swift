@@ -11,10 +11,14 @@ package enum NetworkError: DiagnosedError, Equatable {
 
   package var diagnosis: Diagnosis {
     switch self {
+    case .unknownNetwork(let target, let path, let known) where target.contains(".") && !target.hasPrefix("monai."):
+      Diagnosis(
+        .data, "the network '\(target)' is the bundle's own Python, which is never executed", at: path,
+        expected: "one of \(known.joined(separator: ", "))", hint: "import its .ts or .pt2")
     case .unknownNetwork(let target, let path, let known):
       Diagnosis(
         .data, "the network '\(target)' is not known", at: path, expected: "one of \(known.joined(separator: ", "))",
-        hint: "check the spelling of _target_")
+        hint: "check the spelling of _target_, or import the network's .ts or .pt2")
     case .weightsDoNotFit(let network, let checkpoint, let problems):
       Diagnosis(
         .data, "the checkpoint doesn't fit the network \(network): \(problems)", at: checkpoint,

@@ -7,6 +7,10 @@ package import Graphs
 /// State-dict keys: `initial_conv`, `<i>`, `final_conv`.
 package struct PatchDiscriminator: Network {
   package static let names = ["PatchDiscriminator"]
+  package static let parameters = [
+    "spatial_dims", "channels", "in_channels", "out_channels", "num_layers_d", "kernel_size", "activation", "norm",
+    "bias", "padding", "dropout", "last_conv_kernel_size",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

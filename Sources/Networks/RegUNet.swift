@@ -8,6 +8,18 @@ package import Graphs
 /// `decode_convs.<i>`, `output_block.layers.<i>`.
 package struct RegUNet: Network {
   package static let names = ["RegUNet", "LocalNet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "num_channel_initial", "depth", "out_kernel_initializer", "out_activation",
+    "out_channels", "extract_levels", "pooling", "concat_skip", "encode_kernel_sizes",
+  ]
+
+  package static func parameters(of name: String) -> [String] {
+    guard name == "LocalNet" else { return parameters }
+    return [
+      "spatial_dims", "in_channels", "num_channel_initial", "extract_levels", "out_kernel_initializer",
+      "out_activation", "out_channels", "pooling", "use_additive_sampling", "concat_skip", "mode", "align_corners",
+    ]
+  }
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

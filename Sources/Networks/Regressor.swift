@@ -7,6 +7,28 @@ package import Graphs
 /// State-dict keys: `net.layer_<i>`, `final.1`, `final.lastact`.
 package struct Regressor: Network {
   package static let names = ["Regressor", "Classifier", "Discriminator", "Critic"]
+  package static let parameters = [
+    "in_shape", "out_shape", "channels", "strides", "kernel_size", "num_res_units", "act", "norm", "dropout", "bias",
+  ]
+
+  package static func parameters(of name: String) -> [String] {
+    switch name {
+    case "Classifier":
+      [
+        "in_shape", "classes", "channels", "strides", "kernel_size", "num_res_units", "act", "norm", "dropout", "bias",
+        "last_act",
+      ]
+    case "Discriminator":
+      [
+        "in_shape", "channels", "strides", "kernel_size", "num_res_units", "act", "norm", "dropout", "bias", "last_act",
+      ]
+    case "Critic":
+      [
+        "in_shape", "channels", "strides", "kernel_size", "num_res_units", "act", "norm", "dropout", "bias",
+      ]
+    default: parameters
+    }
+  }
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

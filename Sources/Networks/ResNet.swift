@@ -9,6 +9,15 @@ package struct ResNet: Network {
   package static let names = [
     "ResNet", "resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200",
   ]
+  package static let parameters = [
+    "block", "layers", "block_inplanes", "spatial_dims", "n_input_channels", "conv1_t_size", "conv1_t_stride",
+    "no_max_pool", "shortcut_type", "widen_factor", "num_classes", "feed_forward", "bias_downsample", "act", "norm",
+  ]
+
+  /// The variants pass everything else on by name.
+  package static func parameters(of name: String) -> [String] {
+    variants[name] == nil ? parameters : ["pretrained", "progress"]
+  }
 
   package var spatialDimensions: Int { stages.spatialDimensions }
   package let inputChannels: [Int]

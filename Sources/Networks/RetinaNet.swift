@@ -9,6 +9,9 @@ package import Graphs
 /// `classification_head.{conv.<i>,cls_logits}`, `regression_head.{conv.<i>,bbox_reg}`.
 package struct RetinaNet: Network {
   package static let names = ["RetinaNet"]
+  package static let parameters = [
+    "spatial_dims", "num_classes", "num_anchors", "feature_extractor", "size_divisible", "use_list_output",
+  ]
 
   package let spatialDimensions: Int
   package var inputChannels: [Int] { extractor.backbone.inputChannels }
@@ -19,7 +22,6 @@ package struct RetinaNet: Network {
   let classes: Int
   let anchors: Int
   let extractor: FeaturePyramid
-  let divisors: [Int]
 
   package init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
@@ -30,8 +32,9 @@ package struct RetinaNet: Network {
     guard let extractor = try arguments.optionalComponent("feature_extractor") else {
       throw ArgumentError.missing(component: component.className, path: component.path, name: "feature_extractor")
     }
-    self.extractor = try FeaturePyramid(extractor)
-    divisors = try arguments.spatial("size_divisible", default: 1, dimensions: spatialDimensions)
+    self.extractor = try FeaturePyramid(extractor.naming(FeaturePyramid.parameters(of: extractor.className)))
+    // Only the detector around the network pads images to such sizes.
+    _ = try arguments.spatial("size_divisible", default: 1, dimensions: spatialDimensions)
     // Lists and dictionaries have the same outputs in the same order.
     arguments.ignore("use_list_output")
     try arguments.finish()
@@ -41,12 +44,6 @@ package struct RetinaNet: Network {
   }
 
   package func build(_ builder: inout NetworkBuilder, _ inputs: [Value]) throws -> [Value] {
-    let shape = builder.spatial(of: inputs[0])
-    guard zip(shape, divisors).allSatisfy({ $0 % $1 == 0 }) else {
-      throw NetworkError.invalidDefinition(
-        network: Self.name, path: "input", reason: "the spatial shape \(shape)",
-        expected: "multiples of size_divisible, \(divisors)")
-    }
     let features = try builder.module("feature_extractor") { try extractor.build(&$0, inputs[0]) }
     let logits = try builder.module("classification_head") { builder in
       try features.map { try head(&builder, $0, "cls_logits", anchors * classes) }
@@ -82,6 +79,13 @@ struct FeaturePyramid: Sendable {
 
   private static let channels = 256
 
+  /// The parameters in MONAI's order, of `resnet_fpn_feature_extractor` and of what it calls.
+  static func parameters(of name: String) -> [String] {
+    name == "resnet_fpn_feature_extractor"
+      ? ["backbone", "spatial_dims", "pretrained_backbone", "returned_layers", "trainable_backbone_layers"]
+      : ["backbone", "spatial_dims", "trainable_layers", "returned_layers", "extra_blocks"]
+  }
+
   init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
     let names = ["resnet_fpn_feature_extractor", "resnet_fpn_extractor", "_resnet_fpn_extractor"]
@@ -91,7 +95,7 @@ struct FeaturePyramid: Sendable {
     guard let backbone = try arguments.optionalComponent("backbone") else {
       throw ArgumentError.missing(component: component.className, path: component.path, name: "backbone")
     }
-    self.backbone = try ResNet(backbone)
+    self.backbone = try ResNet(backbone.naming(ResNet.parameters(of: backbone.className)))
     let isPublic = component.className == names[0]
     let layers = try arguments.ints("returned_layers", default: isPublic ? [1, 2, 3] : [1, 2, 3, 4])
     returnedLayers = layers.sorted()

@@ -9,6 +9,20 @@ package struct SENet: Network {
   package static let names =
     ["SENet", "SEnet", "Senet"]
     + variants.flatMap { variant in variant.names }
+  package static let parameters = [
+    "spatial_dims", "in_channels", "block", "layers", "groups", "reduction", "dropout_prob", "dropout_dim", "inplanes",
+    "downsample_kernel_size", "input_3x3", "num_classes",
+  ]
+
+  /// The variants pass everything else on by name.
+  package static func parameters(of name: String) -> [String] {
+    guard let variant = variants.first(where: { $0.names.contains(name) }) else { return parameters }
+    let own = ["layers", "groups", "reduction"]
+    let shape = ["inplanes", "downsample_kernel_size", "input_3x3"]
+    let loading = ["pretrained", "progress"]
+    if variant.block == .bottleneck { return own + loading }
+    return own + (variant.hasDropout ? ["dropout_prob"] : []) + shape + loading
+  }
 
   private enum Block: String, Sendable, CaseIterable {
     case bottleneck = "se_bottleneck"
@@ -24,6 +38,8 @@ package struct SENet: Network {
     var isDeepStem = false
     var inplanes = 64
     var downsampleKernel = 1
+    /// Whether `dropout_prob` is among the parameters that MONAI spells out.
+    var hasDropout = true
   }
 
   private static let variants = [
@@ -35,10 +51,10 @@ package struct SENet: Network {
       groups: 1),
     Variant(
       names: ["SEResNet101", "SEresnet101", "Seresnet101", "seresnet101"], block: .residual, layers: [3, 4, 23, 3],
-      groups: 1),
+      groups: 1, hasDropout: false),
     Variant(
       names: ["SEResNet152", "SEresnet152", "Seresnet152", "seresnet152"], block: .residual, layers: [3, 8, 36, 3],
-      groups: 1),
+      groups: 1, hasDropout: false),
     Variant(
       names: ["SEResNext50", "SEResNeXt50", "SEresnext50", "Seresnext50", "seresnext50"], block: .residualNext,
       layers: [3, 4, 6, 3], groups: 32),

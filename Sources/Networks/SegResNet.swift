@@ -9,6 +9,10 @@ import Tensors
 /// `conv_final`.
 package struct SegResNet: Network {
   package static let names = ["SegResNet"]
+  package static let parameters = [
+    "spatial_dims", "init_filters", "in_channels", "out_channels", "dropout_prob", "act", "norm", "norm_name",
+    "num_groups", "use_conv_final", "blocks_down", "blocks_up", "upsample_mode",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]
@@ -139,6 +143,10 @@ package struct SegResNet: Network {
 /// `monai.networks.nets.SegResNetVAE` in evaluation, where its autoencoder branch is silent.
 package struct SegResNetVAE: Network {
   package static let names = ["SegResNetVAE"]
+  package static let parameters = [
+    "input_image_size", "vae_estimate_std", "vae_default_std", "vae_nz", "spatial_dims", "init_filters", "in_channels",
+    "out_channels", "dropout_prob", "act", "norm", "use_conv_final", "blocks_down", "blocks_up", "upsample_mode",
+  ]
 
   let network: SegResNet
   package var spatialDimensions: Int { network.spatialDimensions }

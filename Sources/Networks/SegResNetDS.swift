@@ -9,6 +9,10 @@ import OrderedCollections
 /// `up_layers.<level>.{upsample,blocks.<i>,head}`.
 package struct SegResNetDS: Network {
   package static let names = ["SegResNetDS"]
+  package static let parameters = [
+    "spatial_dims", "init_filters", "in_channels", "out_channels", "act", "norm", "blocks_down", "blocks_up", "dsdepth",
+    "preprocess", "upsample_mode", "resolution",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

@@ -8,6 +8,14 @@ package import Graphs
 /// … `decoder1`, `out`.
 package struct SwinUNETR: Network {
   package static let names = ["SwinUNETR"]
+  package static let parameters = [
+    "in_channels", "out_channels", "patch_size", "depths", "num_heads", "window_size", "qkv_bias", "mlp_ratio",
+    "feature_size", "norm_name", "drop_rate", "attn_drop_rate", "dropout_path_rate", "normalize", "norm_layer",
+    "patch_norm", "use_checkpoint", "spatial_dims", "downsample", "use_v2", "use_hyena", "hyena_stages",
+    "hyena_kernel_size", "hyena_kernel_mlp_dim", "hyena_kernel_layers", "hyena_mask_max_attenuation",
+    "hyena_fft_padding", "hyena_grid_type", "hyena_use_chunked_fft", "hyena_use_fft_short_conv", "hyena_omega_0",
+    "hyena_l_cache", "hyena_short_conv_fft_chunks", "use_flash_attention",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

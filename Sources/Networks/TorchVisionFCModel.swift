@@ -8,6 +8,10 @@ package import Graphs
 /// (`features.0` … for `conv1` …). The last layer is `fc`.
 package struct TorchVisionFCModel: Network {
   package static let names = ["TorchVisionFCModel"]
+  package static let parameters = [
+    "model_name", "num_classes", "dim", "in_channels", "use_conv", "pool", "bias", "pretrained", "fc_name", "node_name",
+    "weights",
+  ]
 
   private enum Body: Sendable {
     case resNet(ResNetStages)

@@ -6,6 +6,10 @@ package import Graphs
 /// State-dict keys: `vit`, `encoder1.layer`, `encoder2` … `encoder4`, `decoder5` … `decoder2`, `out`.
 package struct UNETR: Network {
   package static let names = ["UNETR"]
+  package static let parameters = [
+    "in_channels", "out_channels", "img_size", "feature_size", "hidden_size", "mlp_dim", "num_heads", "proj_type",
+    "norm_name", "conv_block", "res_block", "dropout_rate", "spatial_dims", "qkv_bias", "save_attn",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

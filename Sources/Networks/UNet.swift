@@ -8,6 +8,10 @@ package import Graphs
 /// down path, `model.1.submodule.0` the next level's, `model.2` the top's up path.
 package struct UNet: Network {
   package static let names = ["UNet", "Unet", "CheckpointUNet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "channels", "strides", "kernel_size", "up_kernel_size",
+    "num_res_units", "act", "norm", "dropout", "bias", "adn_ordering",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

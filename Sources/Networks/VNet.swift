@@ -7,6 +7,10 @@ import OrderedCollections
 /// State-dict keys: `in_tr`, `down_tr32` … `down_tr256`, `up_tr256` … `up_tr32`, `out_tr`.
 package struct VNet: Network {
   package static let names = ["VNet"]
+  package static let parameters = [
+    "spatial_dims", "in_channels", "out_channels", "act", "dropout_prob", "dropout_prob_down", "dropout_prob_up",
+    "dropout_dim", "bias",
+  ]
 
   package let spatialDimensions: Int
   package let inputChannels: [Int]

@@ -8,6 +8,11 @@ import Tensors
 /// State-dict keys: `patch_embedding`, `blocks.<i>`, `norm`, `cls_token`, `classification_head`.
 package struct ViT: Network {
   package static let names = ["ViT"]
+  package static let parameters = [
+    "in_channels", "img_size", "patch_size", "hidden_size", "mlp_dim", "num_layers", "num_heads", "proj_type",
+    "pos_embed_type", "classification", "num_classes", "dropout_rate", "spatial_dims", "post_activation", "qkv_bias",
+    "save_attn",
+  ]
 
   package var spatialDimensions: Int { encoder.spatialDimensions }
   package let inputChannels: [Int]
@@ -51,6 +56,10 @@ package struct ViT: Network {
 /// State-dict keys: those of ViT, `conv3d_transpose`, `conv3d_transpose_1`.
 package struct ViTAutoEnc: Network {
   package static let names = ["ViTAutoEnc"]
+  package static let parameters = [
+    "in_channels", "img_size", "patch_size", "out_channels", "deconv_chns", "hidden_size", "mlp_dim", "num_layers",
+    "num_heads", "proj_type", "dropout_rate", "spatial_dims", "qkv_bias", "save_attn",
+  ]
 
   package var spatialDimensions: Int { encoder.spatialDimensions }
   package let inputChannels: [Int]

@@ -1,4 +1,5 @@
 package import Archives
+package import OrderedCollections
 package import Tensors
 
 /// Hands out a checkpoint's tensors by state-dict key and keeps account of what doesn't fit.
@@ -9,12 +10,15 @@ package struct WeightBinder {
   private let weights: StateDict
   private var used: Set<String> = []
   private var problems = WeightProblems()
+  /// The shape of every tensor that was asked for.
+  package private(set) var requested: OrderedDictionary<String, Shape> = [:]
 
   package init(_ weights: StateDict) { self.weights = weights }
 
   /// The tensor under `key`, which must have `shape`; as float32, whatever floating-point type it was saved in.
   package mutating func tensor(_ key: String, _ shape: Shape) -> Tensor {
     used.insert(key)
+    requested[key] = shape
     guard let tensor = weights[key] else {
       problems.missing.append(key)
       return placeholder(shape)

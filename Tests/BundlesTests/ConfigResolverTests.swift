@@ -38,6 +38,20 @@ import Testing
     #expect(post.arguments["first"] == .component(load))
   }
 
+  @Test func argumentsWithoutNamesKeepTheirOrder() throws {
+    let config = try resolver(
+      json: """
+        {"n": 3, "a": {"_target_": "UNet", "_args_": [2, "$@n + 1"], "out_channels": "@n"},
+         "b": "$monai.networks.nets.UNet(2, @n + 1, out_channels=@n)", "c": {"_target_": "UNet", "_args_": 2}}
+        """)
+    for id in ["a", "b"] {
+      guard case .component(let component) = try config.resolve(id) else { throw TestFailure() }
+      #expect(component.positional == [.int(2), .int(4)])
+      #expect(component.arguments == ["out_channels": .int(3)])
+    }
+    #expect(throws: ConfigError.self) { try config.resolve("c") }
+  }
+
   @Test func aDisabledComponentIsNoneWhereItIsReferredTo() throws {
     let config = try resolver(
       json:

@@ -45,13 +45,13 @@ import Testing
 
   @Test(arguments: [
     "__import__('os').system('x')", "open('x')", "(lambda: 1)()", "().__class__", "eval('1')", "exec('1')",
-    "getattr(1, 'real')", "os.system('x')", "os.environ", "os.__dict__", "torch.load('x')", "np.load('x')",
+    "getattr(1, 'real')", "os.system('x')", "os.environ", "os.__dict__", "torch.save(1, 'x')", "np.load('x')",
     "monai.bundle.run()", "monai.networks.nets.__init__(a=1)", "pathlib.Path('x').read_text()", "'a'.__class__",
     "'%s' % 1",
     "'{}'.format(1)", "[].append(1)", "@net.forward(1)", "@net.weights", "@net(1)", "@net[0]", "type(1)", "print(1)",
     "globals()", "torch.__version__", "torch._C", "[c for c in ().__class__.__bases__]", "lambda x: @net",
     "sorted([1], key=len)", "setattr(torch, 'x', 1)", "str(@net)", "1 & 2", "~1", "f'{1}'", "b'x'", "1j", "(yield 1)",
-    "(x := 1)", "await x", "monai.networks.nets.UNet(3)", "subprocess.run('x')", "len", "glob.glob",
+    "(x := 1)", "await x", "torch.nn.Linear(3)", "subprocess.run('x')", "len", "glob.glob",
   ])
   func refusesWhatItDoesNotEvaluateAndNamesTheEntry(_ expression: String) throws {
     let config = resolver([

@@ -8,13 +8,13 @@ package import Tensors
 ///
 /// The file is mapped and its tensors are views of it; nothing in it is executed.
 package struct Checkpoint: Sendable {
-  private enum Content: Sendable {
+  enum Content: Sendable {
     case torch(TorchTensorReader)
     case safetensors(StateDict)
   }
 
   package let path: String
-  private let content: Content
+  let content: Content
 
   /// Finds out by the content what the file is, and reads its structure.
   /// - Throws: ``FileError`` when it can't be opened, ``ArchiveError`` when it is no checkpoint, damaged, or refers to

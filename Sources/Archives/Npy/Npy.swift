@@ -20,13 +20,20 @@ package enum Npy {
     let byteCount = header.shape.count * header.elementType.byteCount
     let available = file.bytes.count - header.dataOffset
     guard byteCount == available else { throw NpyProblem.wrongSize(expected: byteCount, found: available) }
-    var storage = Storage(file: file, range: header.dataOffset..<file.bytes.count)
-    if header.isBigEndian, header.elementType.byteCount > 1 {
-      storage = swapped(storage, header.elementType.byteCount)
-    }
+    let storage = Storage(file: file, range: header.dataOffset..<file.bytes.count)
+    return try tensor(
+      storage, header.elementType, isBigEndian: header.isBigEndian, isFortranOrder: header.isFortranOrder, header.shape)
+  }
+
+  /// The elements of `storage` in this machine's byte order.
+  static func tensor(
+    _ storage: Storage, _ elementType: ElementType, isBigEndian: Bool, isFortranOrder: Bool, _ shape: Shape
+  ) throws -> Tensor {
+    let size = elementType.byteCount
+    let native = isBigEndian && size > 1 ? swapped(storage, size) : storage
     return try Tensor(
-      storage: storage.aligned(to: header.elementType.byteCount), elementType: header.elementType, shape: header.shape,
-      strides: header.isFortranOrder ? fortranStrides(header.shape) : nil)
+      storage: native.aligned(to: size), elementType: elementType, shape: shape,
+      strides: isFortranOrder ? fortranStrides(shape) : nil)
   }
 
   /// Column-major strides in elements.

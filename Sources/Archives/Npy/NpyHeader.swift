@@ -32,7 +32,7 @@ struct NpyHeader {
   }
 
   /// `<f4`: byte order, kind, bytes.
-  private static func elementType(_ descr: String) throws(NpyProblem) -> (ElementType, isBigEndian: Bool) {
+  static func elementType(_ descr: String) throws(NpyProblem) -> (ElementType, isBigEndian: Bool) {
     guard let order = descr.first, "<>|=".contains(order), let type = elementTypes[String(descr.dropFirst())] else {
       throw .unsupportedType(descr)
     }
@@ -44,7 +44,7 @@ struct NpyHeader {
     "u1": .uint8, "u2": .uint16, "u4": .uint32, "u8": .uint64, "b1": .bool,
   ]
 
-  private static func checkedShape(_ dimensions: [Int]) throws(NpyProblem) -> Shape {
+  static func checkedShape(_ dimensions: [Int]) throws(NpyProblem) -> Shape {
     // Extents of 0 are counted as 1 too: the strides beside them must not overflow either.
     guard dimensions.count <= TorchTensorReader.rankLimit, dimensions.allSatisfy({ $0 >= 0 }),
       let count = Shape(dimensions.map { max($0, 1) }).checkedCount, !count.multipliedReportingOverflow(by: 8).overflow

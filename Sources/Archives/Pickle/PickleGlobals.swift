@@ -72,6 +72,7 @@ package struct PickleGlobals: Sendable {
     "builtins.set": .set, "__builtin__.set": .set,
     "builtins.frozenset": .set, "__builtin__.frozenset": .set,
     "builtins.bytearray": .record, "__builtin__.bytearray": .record,
+    "builtins.bytes": .record, "__builtin__.bytes": .record,
     "builtins.complex": .record, "__builtin__.complex": .record,
     // Makers of missing values in a defaultdict.
     "builtins.dict": .value, "builtins.list": .value, "builtins.int": .value, "builtins.float": .value,
