@@ -103,12 +103,31 @@ extension Graph {
     return result
   }
 
-  /// Local response normalisation over `size` neighbouring channels.
+  /// `torch.nn.LocalResponseNorm`: x / (bias + alpha · mean of the squares of `size` neighbouring channels)^beta.
+  ///
+  /// A window of even size reaches one channel further back than ahead, where ONNX's does the opposite and engines
+  /// disagree; it is written as a 1×1 convolution of the squares.
   package mutating func localResponseNormalization(
     _ input: Value, size: Int, alpha: Float, beta: Float, bias: Float
   ) throws -> Value {
-    try apply(
-      "LRN", [input],
-      ["size": .int(size), "alpha": .float(alpha), "beta": .float(beta), "bias": .float(bias)])[0]
+    let type = type(of: input)
+    guard size % 2 == 0, size > 0, type.rank > 2, let channels = type.shape[1].constant else {
+      return try apply(
+        "LRN", [input],
+        ["size": .int(size), "alpha": .float(alpha), "beta": .float(beta), "bias": .float(bias)])[0]
+    }
+    var band = Array(repeating: Float(0), count: channels * channels)
+    for channel in 0..<channels {
+      for neighbour in max(0, channel - size / 2)..<min(channels, channel + (size + 1) / 2) {
+        band[channel * channels + neighbour] = alpha / Float(size)
+      }
+    }
+    let ones = Array(repeating: 1, count: type.rank - 2)
+    let weight = constant(band, shape: Shape([channels, channels] + ones), name: "window")
+    let offset = constant(Array(repeating: bias, count: channels), shape: [channels], name: "k")
+    let sums = try conv(
+      multiply(input, input), weight: weight, bias: offset, strides: ones, padding: ones.map { _ in 0 },
+      dilations: ones, groups: 1)
+    return try divide(input, apply("Pow", [sums, constant([beta], shape: [], name: "beta")])[0])
   }
 }
