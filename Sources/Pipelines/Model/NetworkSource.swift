@@ -206,7 +206,7 @@ package struct NetworkSource: Sendable {
     return known.map { ($0, "metadata.json") }
   }
 
-  private static func inputShape(
+  static func inputShape(
     _ config: ModelConfig, _ options: NetworkOptions, _ metadata: Metadata?, _ network: any Network
   ) throws -> (shape: [Int], origin: String)? {
     let channels = network.inputChannels.first ?? 1
