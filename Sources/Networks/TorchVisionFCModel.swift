@@ -1,5 +1,6 @@
 package import Arguments
 package import Graphs
+import Tensors
 
 /// `monai.networks.nets.TorchVisionFCModel`: a classification network of torchvision with another last layer. Known:
 /// the residual networks, the densely connected ones and Inception v3.
@@ -16,7 +17,8 @@ package struct TorchVisionFCModel: Network {
   private enum Body: Sendable {
     case resNet(ResNetStages)
     case denseNet([Int], growth: Int, initial: Int)
-    case inception
+    /// torchvision's own weights expect the image scaled otherwise than the others' do, which its network sees to.
+    case inception(isInputTransformed: Bool)
   }
 
   package let spatialDimensions = 2
@@ -56,11 +58,11 @@ package struct TorchVisionFCModel: Network {
     } else if let (blocks, growth, initial) = Self.denseNets[model] {
       body = .denseNet(blocks, growth: growth, initial: initial)
     } else if model == "inception_v3" {
-      body = .inception
       arguments.ignore("aux_logits", "init_weights")
-      if try arguments.bool("transform_input", default: false) {
-        throw arguments.unsupported("transform_input", "True", supported: "False")
-      }
+      let isPretrained = try arguments.bool("pretrained", default: false)
+      let hasOwnWeights = arguments.present("weights") != nil
+      body = .inception(
+        isInputTransformed: try arguments.bool("transform_input", default: isPretrained || hasOwnWeights))
     } else {
       let known = Self.resNets.keys.sorted() + Self.denseNets.keys.sorted() + ["inception_v3"]
       throw arguments.unsupported("model_name", "'\(model)'", supported: known.joined(separator: ", "))
@@ -143,9 +145,20 @@ package struct TorchVisionFCModel: Network {
         initialFeatures: initial, growthRate: growth, blocks: blocks, bottleneckFactor: 4, activation: .relu,
         normalization: .batch(epsilon: 1e-5, isAffine: true), isNested: false)
       return try builder.module("features") { try $0.relu(layers.build(&$0, input)) }
-    case .inception:
+    case .inception(let isInputTransformed):
       builder.ignoreModule("AuxLogits")
-      return try InceptionV3().build(&builder, input)
+      return try InceptionV3().build(&builder, isInputTransformed ? transformed(&builder, input) : input)
+    }
+  }
+
+  /// From ImageNet's mean and deviation per channel to 0.5 for all of them.
+  private func transformed(_ builder: inout NetworkBuilder, _ input: Value) throws -> Value {
+    let means: [Float] = [0.485, 0.456, 0.406]
+    let deviations: [Float] = [0.229, 0.224, 0.225]
+    return try builder.emit { graph in
+      let scale = graph.constant(deviations.map { $0 / 0.5 }, shape: [1, 3, 1, 1], name: "scale")
+      let shift = graph.constant(means.map { ($0 - 0.5) / 0.5 }, shape: [1, 3, 1, 1], name: "shift")
+      return try graph.add(graph.multiply(input, scale), shift)
     }
   }
 

@@ -12,7 +12,9 @@ package enum PassError: DiagnosedError, Equatable {
     case .invalidGraph(let pass, let reason):
       Diagnosis(.defect, "the pass \(pass) left an invalid graph: \(reason)", hint: "report this with the model")
     case .unboundSymbol(let input, let shape):
-      Diagnosis(.data, "input '\(input)' is \(shape)", expected: "a shape that is known but for the batch")
+      Diagnosis(
+        .data, "input '\(input)' is \(shape)", expected: "a shape that is known but for the batch",
+        hint: "an engine needs every other extent; export the network with --target onnx")
     }
   }
 }

@@ -42,6 +42,16 @@ import Testing
     }
   }
 
+  /// torchvision turns it on with its own weights, and the model zoo's bundle asks for these.
+  @Test func aPretrainedInceptionTransformsItsInput() throws {
+    var definition = try NetworkCase("torchvision_inception_transformed").component
+    let network = "\(try Networks.network(definition))"
+    #expect(definition.arguments.removeValue(forKey: "transform_input") == .bool(true))
+    #expect("\(try Networks.network(definition))" != network)
+    definition.arguments["pretrained"] = .bool(true)
+    #expect("\(try Networks.network(definition))" == network)
+  }
+
   @Test func anUnknownNetworkIsNamedWithThoseThatAreKnown() throws {
     let error = try #require(throws: NetworkError.self) { try Networks.network(component("scripts.nets.UNesT", [:])) }
     #expect(error.diagnosis.what.contains("scripts.nets.UNesT"))

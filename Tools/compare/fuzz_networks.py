@@ -33,7 +33,9 @@ TOLERANCE = 1e-4
 
 
 class Draw(random.Random):
-    """Random arguments."""
+    """Random arguments; odd ones have None and one-element lists among the layers."""
+
+    is_odd = False
 
     def maybe(self, arguments, name, value, chance=0.5):
         if self.random() < chance:
@@ -61,8 +63,10 @@ class Draw(random.Random):
     def spell(self, name):
         return self.choice([name, name.upper(), name.capitalize()])
 
-    def norm(self, groups=2, none=False):
+    def norm(self, groups=2):
         """A norm for numbers of channels that `groups` divides."""
+        if self.is_odd and self.random() < 0.3:
+            return self.choice([None, "", ["batch", {}], "syncbatch", ["INSTANCE", {"affine": False}]])
         kinds = [
             lambda: self.spell("batch"),
             lambda: self.spell("instance"),
@@ -74,9 +78,11 @@ class Draw(random.Random):
             lambda: [self.spell("group"), {"num_groups": groups, "affine": False, "eps": 1e-3}],
             lambda: ["localresponse", {"size": self.choice([2, 3, 5]), "alpha": 0.01, "beta": 0.5, "k": 2.0}],
         ]
-        return self.choice(kinds + ([lambda: None] if none else []))()
+        return self.choice(kinds)()
 
-    def act(self, none=False):
+    def act(self):
+        if self.is_odd and self.random() < 0.3:
+            return self.choice([None, "", ["relu", {}], ["PReLU", {"num_parameters": 1, "init": 0.1}], ["leakyrelu", {"inplace": False}]])
         kinds = [
             lambda: self.spell("relu"), lambda: self.spell("prelu"), lambda: ["prelu", {"init": 0.3}],
             lambda: ["leakyrelu", {"negative_slope": 0.2, "inplace": True}], lambda: "leakyrelu",
@@ -86,7 +92,7 @@ class Draw(random.Random):
             lambda: "selu", lambda: ["celu", {"alpha": 0.8}], lambda: ["softmax", {"dim": 1}],
             lambda: ["logsoftmax", {"dim": 1}],
         ]
-        return self.choice(kinds + ([lambda: None] if none else []))()
+        return self.choice(kinds)()
 
     def upsample(self):
         return self.choice(["deconv", "nontrainable", "pixelshuffle", "deconvgroup"])
@@ -829,6 +835,7 @@ def odd(d, shapes, arguments):
 def case(martlet, name, number, seed, folder, is_odd=False):
     """What became of one case: a word and an explanation."""
     d = Draw(zlib.crc32(f"{name} {number} {seed}".encode()))
+    d.is_odd = is_odd
     drawn = GENERATORS[name](d)
     target, arguments, shapes = drawn if len(drawn) == 3 else (name, *drawn)
     if is_odd:
@@ -902,7 +909,7 @@ def main():
     parser.add_argument("--count", type=int, default=5)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--odd", action="store_true", help="give the images odd sizes, too")
+    parser.add_argument("--odd", action="store_true", help="odd sizes of the images, None for layers")
     parser.add_argument("--only", default="")
     parser.add_argument("--keep", default="fuzz")
     options = parser.parse_args()
