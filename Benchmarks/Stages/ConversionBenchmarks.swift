@@ -5,7 +5,7 @@ import Pipelines
 enum ConversionBenchmarks {
   static func all(_ workload: Workload) throws -> [Benchmark] {
     let model = try Model(path: workload.bundle)
-    let weights = try NetworkSource(model, NetworkOptions()).weights
+    let weights = try Checkpoint.open(path: NetworkSource(model, NetworkOptions()).weightsFile).stateDict()
     let work = (Double(weights.byteCount) / 1e6, "MB")
     return [
       Benchmark(name: "open the checkpoint: zip and pickle", work: work) {
