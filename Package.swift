@@ -96,8 +96,8 @@ let package = Package(
     .executableTarget(
       name: "MartletCLI",
       dependencies: [
-        "Martlet", "Pipelines", "Bundles", "Engines", "Graphs", "Images", "Archives", "Tensors", "Files", "Diagnostics",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Martlet", "Pipelines", "Bundles", "Importers", "Engines", "Graphs", "Images", "Archives", "Tensors", "Files",
+        "Diagnostics", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
@@ -125,6 +125,7 @@ let package = Package(
     tests("Bundles", ["Archives", "Arguments", "PythonSyntax", "Files", "Diagnostics"]),
     tests("Graphs", ["Tensors", "Diagnostics"]),
     tests("Passes", ["Engines", "Graphs", "Tensors", "Files", "Diagnostics"]),
+    tests("Importers", ["Archives", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Images", ["Tensors", "Files", "Diagnostics", "CDeflate"]),

@@ -24,14 +24,18 @@ struct ATenOperator: Sendable {
   /// An operator that gives its first argument: it has no effect in evaluation.
   static func identity(_ schema: String) -> ATenOperator { any(schema) { $0.arguments[0] } }
 
-  /// The families' lists, concatenated.
-  static let all: [ATenOperator] = [
-    activationOperators, arithmeticOperators, attentionOperators, comparisonOperators, convolutionOperators,
-    conversionOperators, creationOperators, indexingOperators, joiningOperators, matrixOperators,
-    normalizationOperators,
-    numberOperators, listOperators, paddingOperators, poolingOperators, reductionOperators, resizeOperators,
-    viewOperators,
-  ].flatMap(\.self)
+  /// The families' lists. Where several overloads fit a call, the earlier is meant.
+  static let families: [(name: String, operators: [ATenOperator])] = [
+    ("Activations", activationOperators), ("Arithmetic", arithmeticOperators), ("Attention", attentionOperators),
+    ("Comparisons and choices", comparisonOperators), ("Convolutions", convolutionOperators),
+    ("Conversions", conversionOperators), ("Creation", creationOperators), ("Indexing", indexingOperators),
+    ("Joining and repeating", joiningOperators), ("Matrix products", matrixOperators),
+    ("Normalisations", normalizationOperators), ("Plain numbers and texts", numberOperators),
+    ("Lists and dictionaries", listOperators), ("Padding", paddingOperators), ("Pooling", poolingOperators),
+    ("Reductions", reductionOperators), ("Interpolation", resizeOperators), ("Views", viewOperators),
+  ]
+
+  static let all: [ATenOperator] = families.flatMap(\.operators)
 
   /// Every operator by its name, all overloads of it.
   static let table: [String: [ATenOperator]] = Dictionary(grouping: all) { $0.schema.name }
