@@ -1,6 +1,9 @@
 #pragma once
 #include "elementwise.h"
+#include "network_convolution.h"
+#include "network_elementwise.h"
 #include "nifti_convert.h"
 #include "resample.h"
 #include "sha256.h"
+#include "thread_pool.h"
 #include "window.h"

@@ -1,0 +1,72 @@
+#pragma once
+// Convolutions of networks on the CPU.
+//
+// The blocked layout holds 16 channels together: [batch][ceil(channels / 16)][depth][height][width][16]; it begins at a
+// multiple of 64 bytes and the lanes behind the last channel are finite. The plain layout is
+// [batch][channels][depth][height][width]. Networks with fewer spatial axes have extents of 1 in front.
+
+#include <stddef.h>
+
+#include "thread_pool.h"
+
+/// What is computed.
+typedef struct {
+  int batch, in_channels, out_channels;
+  int in[3], out[3], kernel[3], stride[3], dilation[3];
+  /// In front of each axis; what is behind follows from the extents.
+  int pad[3];
+  int transposed;
+  int plain_input, plain_output;
+} martlet_convolution;
+
+/// How it is computed.
+typedef enum {
+  MARTLET_DIRECT = 0,
+  /// Winograd's tiles of outputs: depth, height, width.
+  MARTLET_WINOGRAD_444 = 444,
+  MARTLET_WINOGRAD_244 = 244,
+  MARTLET_WINOGRAD_222 = 222,
+  /// For kernels of depth 1.
+  MARTLET_WINOGRAD_144 = 144,
+  MARTLET_WINOGRAD_122 = 122,
+} martlet_convolution_kernel;
+
+/// What is done to the elements on their way in and out. Arrays of channels are padded to whole blocks.
+typedef struct {
+  /// Each input element x becomes rectify(x * scale + shift, slope) before the convolution, with a number for each
+  /// sample and channel; all three NULL for none.
+  const float *load_scale, *load_shift, *load_slope;
+  /// For each output channel; NULL for none.
+  const float *bias;
+  /// Added after the bias: a tensor of the output's shape and layout; NULL for none.
+  const float *residual;
+  /// What comes out is rectify(x, slope) with a slope for each output channel; NULL for x itself.
+  const float *slope;
+  /// Receives for each sample and channel the sum of the outputs and of their squares, two doubles; NULL for none.
+  double *statistics;
+} martlet_convolution_extras;
+
+/// Floats of the transformed weights.
+size_t martlet_convolution_weight_count(const martlet_convolution *shape, martlet_convolution_kernel kernel);
+
+/// Transforms weights: [out, in, kernel…], or [in, out, kernel…] for a transposed convolution.
+void martlet_convolution_prepare(
+  martlet_thread_pool *pool, const martlet_convolution *shape, martlet_convolution_kernel kernel, const float *weights,
+  float *prepared);
+
+/// Floats of working memory.
+size_t martlet_convolution_scratch_count(
+  const martlet_convolution *shape, martlet_convolution_kernel kernel, int threads);
+
+void martlet_convolution_run(
+  martlet_thread_pool *pool, const martlet_convolution *shape, martlet_convolution_kernel kernel,
+  const martlet_convolution_extras *extras, const float *prepared, const float *input, float *output, float *scratch);
+
+/// The kernel that is expected to be the fastest for the shape, and its seconds on one core.
+martlet_convolution_kernel martlet_convolution_choice(const martlet_convolution *shape, double *seconds);
+
+/// The instruction set in use: "AVX-512", "AVX2" or "portable".
+const char *martlet_instruction_set(void);
+
+/// Restricts the instruction set to one of these names, for tests; another name lifts the restriction.
+void martlet_restrict_instruction_set(const char *name);

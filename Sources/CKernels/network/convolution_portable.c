@@ -1,0 +1,3 @@
+#define NAME(f) f##_portable
+#define MAX_ROWS 6
+#include "convolution_body.h"
