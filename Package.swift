@@ -62,6 +62,7 @@ let package = Package(
       "Graphs",
       ["Tensors", "Files", "Diagnostics", collections, .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["ONNX/onnx.proto"]),
+    library("Interpreter", ["Graphs", "Tensors", "Diagnostics", collections]),
     library("Passes", ["Graphs", "Tensors", "Diagnostics", collections]),
     library(
       "Importers",
@@ -74,7 +75,11 @@ let package = Package(
     // Engines.
     .target(name: "COpenVINO"),
     .target(name: "CTensorRT"),
-    library("Engines", ["Graphs", "Tensors", "Files", "Diagnostics", "CKernels", "COpenVINO", "CTensorRT"]),
+    library(
+      "Engines",
+      [
+        "Interpreter", "Graphs", "Tensors", "Files", "Diagnostics", "CKernels", "COpenVINO", "CTensorRT", collections,
+      ]),
 
     // Scans.
     library("Images", ["Tensors", "CKernels", "CDeflate", "Files", "Diagnostics"]),
@@ -126,6 +131,7 @@ let package = Package(
     tests("Graphs", ["Tensors", "Diagnostics"]),
     tests("Passes", ["Engines", "Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Importers", ["Archives", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
+    tests("Interpreter", ["Graphs", "Tensors", "Diagnostics"]),
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
     tests("Images", ["Tensors", "Files", "Diagnostics", "CDeflate"]),

@@ -7,7 +7,8 @@ extension EngineSource {
     self.init(
       onnx: try ONNXWriter(graph).storage(),
       inputs: graph.inputs.map { TensorSpecification(graph.name(of: $0), graph.type(of: $0)) },
-      outputs: graph.outputs.map { TensorSpecification($0.name, graph.type(of: $0.value)) })
+      outputs: graph.outputs.map { TensorSpecification($0.name, graph.type(of: $0.value)) },
+      graph: graph)
   }
 }
 

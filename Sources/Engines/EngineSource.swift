@@ -1,3 +1,4 @@
+package import Graphs
 package import Tensors
 
 /// What a tensor that goes into or comes out of a network looks like.
@@ -34,7 +35,7 @@ extension TensorSpecification: CustomStringConvertible {
   }
 }
 
-/// A network in the form that library engines read: an ONNX model.
+/// A network in the form that library engines read: an ONNX model; for Martlet's own engines, the graph it came from.
 package struct EngineSource: Sendable {
   /// The bytes of an ONNX `ModelProto`, weights included.
   package var onnx: Storage
@@ -42,11 +43,16 @@ package struct EngineSource: Sendable {
   package var inputs: [TensorSpecification]
   /// In the order of the model's outputs.
   package var outputs: [TensorSpecification]
+  /// The graph behind the model; nil when only the model is at hand.
+  package var graph: Graph?
 
-  package init(onnx: Storage, inputs: [TensorSpecification], outputs: [TensorSpecification]) {
+  package init(
+    onnx: Storage, inputs: [TensorSpecification], outputs: [TensorSpecification], graph: Graph? = nil
+  ) {
     self.onnx = onnx
     self.inputs = inputs
     self.outputs = outputs
+    self.graph = graph
   }
 
   package init(onnx: [UInt8], inputs: [TensorSpecification], outputs: [TensorSpecification]) {

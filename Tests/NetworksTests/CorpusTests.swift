@@ -7,7 +7,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Every network of the corpus against PyTorch, through OpenVINO.
+/// Every network of the corpus against PyTorch, through OpenVINO and the interpreter.
 @Suite struct CorpusTests {
   @Test(arguments: NetworkCase.all) func theNetworkComputesWhatPyTorchDoes(_ name: String) throws {
     let networkCase = try NetworkCase(name)
@@ -21,6 +21,14 @@ import Testing
       let results = try session.run(first.map { repeated($0, batch) })
       try compare(networkCase, results, batch: batch)
     }
+    if inputs[0].shape[0] > 1 { try compare(networkCase, try session.run(inputs), batch: nil) }
+  }
+
+  @Test(arguments: NetworkCase.all) func theInterpreterComputesWhatPyTorchDoes(_ name: String) throws {
+    let networkCase = try NetworkCase(name)
+    let session = try ReferenceBackend().compile(source(networkCase.graph()), EngineOptions()).makeSession()
+    let inputs = try networkCase.shapes.indices.map { try networkCase.input($0) }
+    try compare(networkCase, try session.run(inputs.map { $0.sliced(0, 0..<1) }), batch: 1)
     if inputs[0].shape[0] > 1 { try compare(networkCase, try session.run(inputs), batch: nil) }
   }
 
@@ -60,13 +68,7 @@ import Testing
   }
 
   private func source(_ graph: Graph) throws -> EngineSource {
-    func specification(_ name: String, _ type: TensorType) -> TensorSpecification {
-      TensorSpecification(name: name, elementType: type.elementType, dimensions: type.shape.map(\.constant))
-    }
-    return EngineSource(
-      onnx: try ONNXWriter(graph).storage(),
-      inputs: graph.inputs.map { specification(graph.name(of: $0), graph.type(of: $0)) },
-      outputs: graph.outputs.map { specification($0.name, graph.type(of: $0.value)) })
+    try EngineSource(graph)
   }
 
   private static func openVINO() throws -> OpenVINOBackend {

@@ -11,6 +11,8 @@ package enum Runtime: String, Sendable, CaseIterable {
   case openvino
   case tensorrtRTX = "tensorrt-rtx"
   case tensorrt
+  /// The plain interpreter: any network, slowly.
+  case reference
 }
 
 /// How networks are run: the engine and its options.
@@ -30,6 +32,7 @@ package struct EngineChoice: Sendable {
       OpenVINOBackend(library: library(of: .openvino)),
       TensorRTBackend(.rtx, library: library(of: .tensorrtRTX)),
       TensorRTBackend(.standard, library: library(of: .tensorrt)),
+      ReferenceBackend(),
     ]
   }
 

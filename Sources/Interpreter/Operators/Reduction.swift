@@ -1,0 +1,35 @@
+// Reductions over axes. https://onnx.ai/onnx/operators/onnx__ReduceMean.html
+
+import Graphs
+import Tensors
+
+let reductionRules: [String: Evaluation.Rule] = [
+  "ReduceSum": { call in [try reduced(call) { $0.reduce(0, +) }] },
+  "ReduceMean": { call in [try reduced(call) { $0.reduce(0, +) / Double($0.count) }] },
+  "ReduceMax": { call in [try reduced(call) { $0.max() ?? -.infinity }] },
+  "ReduceMin": { call in [try reduced(call) { $0.min() ?? .infinity }] },
+  "ReduceL2": { call in [try reduced(call) { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }] },
+  "ReduceProd": { call in [try reduced(call) { $0.reduce(1, *) }] },
+]
+
+/// The elements along the axes of the second operand (all when it is empty) made one number.
+private func reduced(_ call: Evaluation, _ fold: @Sendable ([Double]) -> Double) throws -> Tensor {
+  let input = try call.float(0)
+  let rank = input.shape.rank
+  var axes = try call.ints(operand: 1).map { $0 < 0 ? $0 + rank : $0 }
+  if axes.isEmpty { axes = Array(0..<rank) }
+  let kept = (0..<rank).filter { !axes.contains($0) }
+  let ordered = input.permuted(kept + axes.sorted()).contiguous()
+  let length = axes.reduce(1) { $0 * input.shape[$1] }
+  let shape: [Int] =
+    call.int("keepdims", default: 1) != 0
+    ? (0..<rank).map { axes.contains($0) ? 1 : input.shape[$0] } : kept.map { input.shape[$0] }
+  return ordered.withElements(of: Float.self) { source in
+    let source = Shared(source)
+    return filled(Shape(shape), pieces: shape.reduce(1, *)) { target, rows in
+      for row in rows {
+        target[row] = Float(fold((row * length..<(row + 1) * length).map { Double(source.value[$0]) }))
+      }
+    }
+  }
+}
