@@ -106,12 +106,12 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    // Times the stages; not part of the product.
+    // Times the stages and the engines; not part of the product.
     .executableTarget(
       name: "MartletBenchmarks",
       dependencies: [
-        "Pipelines", "Transforms", "Bundles", "Engines", "Images", "Archives", "Arguments", "Tensors", "Files",
-        collections, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Pipelines", "Transforms", "Bundles", "Engines", "Graphs", "Images", "Archives", "Arguments", "Tensors", "Files",
+        "Diagnostics", collections, .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", swiftSettings: strict),
 

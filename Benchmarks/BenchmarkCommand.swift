@@ -4,7 +4,7 @@ import ArgumentParser
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "martlet-benchmarks",
-    abstract: "Times the stages of the pipeline.",
-    subcommands: [StagesCommand.self, SessionCommand.self],
+    abstract: "Times the stages of the pipeline and the engines.",
+    subcommands: [StagesCommand.self, SessionCommand.self, EnginesCommand.self],
     defaultSubcommand: StagesCommand.self)
 }

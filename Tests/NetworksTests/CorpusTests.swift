@@ -7,7 +7,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Every network of the corpus against PyTorch, through OpenVINO and the interpreter.
+/// Every network of the corpus against PyTorch, through OpenVINO, Martlet's CPU engine and the interpreter.
 @Suite struct CorpusTests {
   @Test(arguments: NetworkCase.all) func theNetworkComputesWhatPyTorchDoes(_ name: String) throws {
     let networkCase = try NetworkCase(name)
@@ -20,6 +20,17 @@ import Testing
     for batch in networkCase.generated == nil ? [1, 2, 3] : [1, 2] {
       let results = try session.run(first.map { repeated($0, batch) })
       try compare(networkCase, results, batch: batch)
+    }
+    if inputs[0].shape[0] > 1 { try compare(networkCase, try session.run(inputs), batch: nil) }
+  }
+
+  @Test(arguments: NetworkCase.all) func theNativeEngineComputesWhatPyTorchDoes(_ name: String) throws {
+    let networkCase = try NetworkCase(name)
+    let session = try NativeBackend().compile(source(networkCase.graph()), EngineOptions()).makeSession()
+    let inputs = try networkCase.shapes.indices.map { try networkCase.input($0) }
+    let first = inputs.map { $0.sliced(0, 0..<1) }
+    for batch in networkCase.generated == nil ? [1, 3] : [1] {
+      try compare(networkCase, try session.run(first.map { repeated($0, batch) }), batch: batch)
     }
     if inputs[0].shape[0] > 1 { try compare(networkCase, try session.run(inputs), batch: nil) }
   }

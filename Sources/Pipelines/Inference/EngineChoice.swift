@@ -11,6 +11,8 @@ package enum Runtime: String, Sendable, CaseIterable {
   case openvino
   case tensorrtRTX = "tensorrt-rtx"
   case tensorrt
+  /// Martlet's own engine for CPUs.
+  case native
   /// The plain interpreter: any network, slowly.
   case reference
 }
@@ -32,6 +34,7 @@ package struct EngineChoice: Sendable {
       OpenVINOBackend(library: library(of: .openvino)),
       TensorRTBackend(.rtx, library: library(of: .tensorrtRTX)),
       TensorRTBackend(.standard, library: library(of: .tensorrt)),
+      NativeBackend(),
       ReferenceBackend(),
     ]
   }

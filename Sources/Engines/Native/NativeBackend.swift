@@ -1,0 +1,169 @@
+import CKernels
+import Graphs
+import Synchronization
+package import Tensors
+
+/// Martlet's own engine for CPUs: a planner over the kernels of `CKernels`.
+package struct NativeBackend: EngineBackend {
+  static let title = "Martlet's CPU engine"
+
+  package init() {}
+
+  package var name: String { "native" }
+  package var title: String { Self.title }
+  package var deviceKinds: [Device.Kind] { [.cpu] }
+
+  package func availability() -> EngineAvailability {
+    .available(version: "built in", location: nil, devices: [String(cString: martlet_instruction_set())])
+  }
+
+  /// Plans the network for `options.batch`; other shapes are planned by the first run that has them.
+  /// - Throws: ``DeviceError``, ``EngineError``.
+  package func compile(_ source: EngineSource, _ options: EngineOptions) throws -> any CompiledEngine {
+    try requireDevice(options.device)
+    guard let graph = source.graph else {
+      throw EngineError.networkRefused(backend: title, reason: "it takes graphs, and this is an ONNX model only")
+    }
+    let threads = options.threads ?? EngineOptions.usableCores
+    guard (1...1024).contains(threads) else {
+      throw EngineError.invalidOption(name: "threads", value: "\(threads)", expected: "1 to 1024")
+    }
+    let engine = NativeEngine(
+      graph: graph, inputs: source.inputs, outputs: source.outputs, threads: NativeThreads(count: threads))
+    if source.inputs.allSatisfy({ !$0.dimensions.dropFirst().contains(nil) }) {
+      _ = try engine.plan(for: source.inputs.map { $0.shape(batch: options.batch) })
+    }
+    return engine
+  }
+}
+
+/// An engine that can tell what it does for given inputs.
+package protocol PlannedEngine: CompiledEngine {
+  /// The steps for inputs of these shapes, as text.
+  func planDescription(_ shapes: [Shape]) throws -> String
+  /// One run after a first, with the seconds of each step.
+  func timedSteps(_ inputs: [Tensor]) throws -> [(step: String, seconds: Double)]
+}
+
+/// A network with its plans, one for each shape of the inputs; they share the transformed weights.
+final class NativeEngine: CompiledEngine {
+  let inputs: [TensorSpecification]
+  let outputs: [TensorSpecification]
+  let threads: NativeThreads
+  private let graph: Graph
+  private let prepared = PreparedWeights()
+  private let plans = Mutex<[[Shape]: NativePlan]>([:])
+
+  init(graph: Graph, inputs: [TensorSpecification], outputs: [TensorSpecification], threads: NativeThreads) {
+    self.graph = graph
+    self.inputs = inputs
+    self.outputs = outputs
+    self.threads = threads
+  }
+
+  var settings: [EngineSetting] {
+    let interpreted = plans.withLock { $0.values.first?.interpreted ?? [] }
+    return [
+      EngineSetting("engine", NativeBackend.title),
+      EngineSetting("instructions", String(cString: martlet_instruction_set())),
+      EngineSetting("threads", "\(threads.count)"), EngineSetting("precision", "float32"),
+      EngineSetting("layers without a fast kernel", "\(interpreted.count)"),
+    ]
+  }
+
+  func plan(for shapes: [Shape]) throws -> NativePlan {
+    try plans.withLock { plans in
+      if let known = plans[shapes] { return known }
+      var planner = try NativePlanner(graph, inputShapes: shapes, threads: threads, prepared: prepared)
+      let plan = try planner.plan(inputShapes: shapes)
+      plans[shapes] = plan
+      return plan
+    }
+  }
+
+  func makeSession() throws -> any Session { NativeSession(self) }
+}
+
+extension NativeEngine: PlannedEngine {
+  func planDescription(_ shapes: [Shape]) throws -> String { try plan(for: shapes).description }
+
+  func timedSteps(_ inputs: [Tensor]) throws -> [(step: String, seconds: Double)] {
+    let session = NativeSession(self)
+    var outputs: [Tensor] = []
+    try session.run(inputs, into: &outputs)
+    var times: [(step: String, seconds: Double)] = []
+    try session.run(inputs, into: &outputs) { times.append(("\($0.kernel)  \($0.node)", $1)) }
+    return times
+  }
+}
+
+final class NativeSession: Session {
+  private let engine: NativeEngine
+  private let isRunning = Atomic(false)
+  private var plan: NativePlan?
+  private var memory: Storage?
+
+  init(_ engine: NativeEngine) { self.engine = engine }
+
+  var inputs: [TensorSpecification] { engine.inputs }
+  var outputs: [TensorSpecification] { engine.outputs }
+
+  func run(_ inputs: [Tensor], into outputs: inout [Tensor]) throws {
+    try run(inputs, into: &outputs, observer: nil)
+  }
+
+  /// - Parameter observer: Told of each step and its seconds.
+  func run(
+    _ inputs: [Tensor], into outputs: inout [Tensor], observer: ((NativePlan.Step, Double) -> Void)?
+  ) throws {
+    guard isRunning.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+      throw EngineError.sessionInUse(backend: NativeBackend.title)
+    }
+    defer { isRunning.store(false, ordering: .releasing) }
+    try check(inputs)
+    let plan = try plan(for: inputs.map(\.shape))
+    prepare(&outputs, plan)
+    guard let memory, let base = memory.bytes.baseAddress else { return }
+    let arena = UnsafeMutableRawPointer(mutating: base).assumingMemoryBound(to: Float.self)
+    let targets = outputs.indices.map { index in
+      outputs[index].withMutableBytes { $0.baseAddress ?? UnsafeMutableRawPointer(arena) }
+    }
+    let foreign = ForeignValues(count: plan.foreignCount)
+    try withExtendedLifetime((memory, outputs)) {
+      try engine.threads.use {
+        let run = NativeRun(pool: engine.threads, arena: arena, inputs: inputs, outputs: targets, foreign: foreign)
+        for step in plan.steps {
+          guard let observer else {
+            try step.body(run)
+            continue
+          }
+          let duration = try ContinuousClock().measure { try step.body(run) }
+          observer(step, Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18)
+        }
+      }
+    }
+  }
+
+  /// The plan of these shapes, with memory for it.
+  private func plan(for shapes: [Shape]) throws -> NativePlan {
+    if let plan, plan.inputShapes == shapes { return plan }
+    let made = try engine.plan(for: shapes)
+    memory = nil
+    memory = Storage(byteCount: max(made.arenaCount, 16) * MemoryLayout<Float>.size)
+    plan = made
+    return made
+  }
+
+  /// Keeps the outputs that fit the plan and replaces the others by new tensors.
+  private func prepare(_ outputs: inout [Tensor], _ plan: NativePlan) {
+    if outputs.count > plan.outputShapes.count { outputs.removeLast(outputs.count - plan.outputShapes.count) }
+    for (index, shape) in plan.outputShapes.enumerated() {
+      let elementType = engine.outputs[index].elementType
+      if index >= outputs.count {
+        outputs.append(Tensor(elementType, shape, isZeroed: false))
+      } else if outputs[index].elementType != elementType || outputs[index].shape != shape {
+        outputs[index] = Tensor(elementType, shape, isZeroed: false)
+      }
+    }
+  }
+}
