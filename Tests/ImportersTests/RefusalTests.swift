@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Graphs
 import Importers
+import Tensors
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-package import Archives
+import Archives
 import Bundles
 import Diagnostics
 package import Files

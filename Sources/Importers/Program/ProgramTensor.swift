@@ -1,4 +1,4 @@
-package import Graphs
+import Graphs
 
 /// A tensor of a program, by reference: operators that work in place change what it stands for, in it and in everything
 /// that shares its elements.

@@ -1,6 +1,6 @@
 import Diagnostics
 package import Graphs
-package import Tensors
+import Tensors
 
 /// Writes a program into a graph, operator by operator.
 package final class ProgramWriter {
