@@ -110,7 +110,8 @@ let package = Package(
     .executableTarget(
       name: "MartletBenchmarks",
       dependencies: [
-        "Pipelines", "Transforms", "Bundles", "Engines", "Graphs", "Images", "Archives", "Arguments", "Tensors", "Files",
+        "Pipelines", "Transforms", "Bundles", "Engines", "Graphs", "Images", "Archives", "Arguments", "Tensors",
+        "Files",
         "Diagnostics", collections, .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", swiftSettings: strict),
