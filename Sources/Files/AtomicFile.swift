@@ -108,6 +108,16 @@ package enum AtomicFile {
     for folder in Set(files.map { Paths.parent(of: $0.path) }) { Folders.sync(folder) }
   }
 
+  /// Removes what a thread of this process that nobody waits for any more has written of the file `path`; that thread's
+  /// ``write(to:_:)`` then throws.
+  package static func abandon(_ path: String) {
+    let parent = Paths.parent(of: path)
+    let prefix = "\(Paths.name(of: path)).\(getpid())."
+    for name in (try? Folders.names(in: parent)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(".partial") {
+      unlink(Paths.join(parent, name))
+    }
+  }
+
   /// Writes `bytes` as the whole file.
   package static func write(_ bytes: [UInt8], to path: String) throws {
     try write(to: path) { try $0.write(bytes) }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Foundation
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -14,6 +15,9 @@ import Foundation
 /// new one into place. Whatever the moment at which the process is killed, the old folder or the new one is at the
 /// path, or, between the two renames, the old one is at `.<name>.old`: ``recover(_:)`` puts it back.
 package enum AtomicFolder {
+  /// The folders that this process is writing, by where they are to go.
+  private static let unfinished = Mutex<[String: String]>([:])
+
   /// Runs `body` with the path of an empty folder and puts what it wrote there at `path`.
   /// Leftovers of killed processes are removed.
   /// - Throws: ``FileError``, `InterruptedError`, and whatever `body` throws; nothing is left then, and an older folder
@@ -26,12 +30,18 @@ package enum AtomicFolder {
     removeLeftovers(of: path)
     let partial = sibling(path, "\(getpid()).\(UInt32.random(in: 0 ... .max)).partial")
     guard mkdir(partial, 0o755) == 0 else { throw FileError.cannotCreate(path: path, reason: systemReason()) }
+    unfinished.withLock { $0[partial] = path }
     do {
       try body(partial)
       try Cancellation.check()
       try syncAll(partial)
-      try put(partial, at: path)
+      try unfinished.withLock { unfinished in
+        // Whoever waited for it has gone and taken it away.
+        guard unfinished.removeValue(forKey: partial) != nil else { throw InterruptedError() }
+        try put(partial, at: path)
+      }
     } catch {
+      unfinished.withLock { $0[partial] = nil }
       remove(partial)
       throw (error as? FileError)?.moved(from: partial, to: path) ?? error
     }
@@ -39,6 +49,18 @@ package enum AtomicFolder {
     // After an exchange the older folder is there.
     remove(partial)
     remove(sibling(path, "old"))
+  }
+
+  /// Removes what a thread of this process that nobody waits for any more has written of the folder `path`; that
+  /// thread's ``write(to:_:)`` then throws.
+  package static func abandon(_ path: String) {
+    let path = trimmed(path)
+    unfinished.withLock { unfinished in
+      for partial in unfinished.filter({ $0.value == path }).keys {
+        unfinished[partial] = nil
+        remove(partial)
+      }
+    }
   }
 
   /// Puts an older folder back that was on its way out when the process was killed. Harmless at any time.

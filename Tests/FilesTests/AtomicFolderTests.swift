@@ -28,6 +28,30 @@ import Testing
     #expect(try Folders.names(in: folder.path) == ["package"])
   }
 
+  @Test func whatIsAbandonedGoesAndTheOlderOneStays() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("package")
+    try write("first", to: path)
+    #expect(throws: InterruptedError.self) {
+      try AtomicFolder.write(to: path) { partial in
+        try AtomicFile.write("half", to: partial + "/other")
+        AtomicFolder.abandon(path + "/")
+        #expect(PathKind(path: partial) == nil)
+        // What the thread still writes comes to nothing.
+        try AtomicFile.write("half", to: partial + "/another")
+      }
+    }
+    let file = folder.file("file")
+    #expect(throws: FileError.self) {
+      try AtomicFile.write(to: file) { writer in
+        try writer.write("half")
+        AtomicFile.abandon(file)
+      }
+    }
+    #expect(try text(path) == "first")
+    #expect(try Folders.names(in: folder.path) == ["package"])
+  }
+
   @Test func afterAFailureTheOlderOneIsUntouchedAndNothingIsLeft() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("package")

@@ -4,7 +4,12 @@ package import Engines
 import Files
 import Graphs
 import Passes
+import Synchronization
 import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 /// What an export did.
 package struct ExportResult: Sendable {
@@ -34,7 +39,7 @@ package struct ExportResult: Sendable {
 }
 
 /// Takes a model to a file or an engine package.
-package struct Export {
+package struct Export: Sendable {
   private let model: Model
   private let options: ExportOptions
   private let target: any ExportTarget
@@ -57,8 +62,28 @@ package struct Export {
   /// Does it; the file or folder appears whole or not at all. A package of the same source, options and library is left
   /// as it is.
   /// - Throws: what is wrong with the model or the options; errors of the target's library; `FileError`;
-  ///   `InterruptedError`.
+  ///   `InterruptedError` within a second of the wish to stop.
   package func run() throws -> ExportResult {
+    defer { Self.giveBackMemory() }
+    return try InterruptibleWork.run({ try export() }, abandoned: { discard() })
+  }
+
+  /// Each thread allocates from an arena of its own, which keeps what was freed in it; glibc gives it back on demand.
+  private static func giveBackMemory() {
+    #if canImport(Glibc)
+      // malloc_trim(3) isn't among the functions that Swift imports.
+      typealias Trim = @convention(c) (Int) -> Int32
+      guard let symbol = dlsym(nil, "malloc_trim") else { return }
+      _ = unsafeBitCast(symbol, to: Trim.self)(0)
+    #endif
+  }
+
+  private func discard() {
+    AtomicFolder.abandon(path)
+    AtomicFile.abandon(path)
+  }
+
+  private func export() throws -> ExportResult {
     try target.check(options)
     guard let library = try target.library(options) else { return try writeFile() }
     try EnginePackage.requireReplaceable(path)
@@ -131,7 +156,7 @@ package struct Export {
     guard options.precision == .fp16 else { return [] }
     guard let check = prepared.check else { return [.init(PrecisionCheck.name, .notChecked, "--no-verify")] }
     progress?(ProgressUpdate(stage: "checking fp16 on the CPU", completed: 0, total: 1))
-    return try clock.measure("check") { [try PendingCheck { try check.run() }.wait()] }
+    return try clock.measure("check") { [try check.run()] }
   }
 
   private func result(
@@ -272,13 +297,15 @@ private struct Recipe {
 }
 
 /// The times of an export's stages.
-private final class StageClock {
-  private var times = StageTimes()
+private final class StageClock: Sendable {
+  private let times = Mutex(StageTimes())
 
-  var stages: [(stage: String, seconds: Double)] { times.stages }
+  var stages: [(stage: String, seconds: Double)] { times.withLock(\.stages) }
 
   func measure<Result>(_ stage: String, _ body: () throws -> Result) rethrows -> Result {
-    try times.measure(stage, body)
+    var time = StageTimes()
+    defer { times.withLock { $0.append(time) } }
+    return try time.measure(stage, body)
   }
 }
 

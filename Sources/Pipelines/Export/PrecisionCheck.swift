@@ -1,10 +1,8 @@
 import Diagnostics
-import Dispatch
 import Engines
 import Foundation
 import Graphs
 import Passes
-import Synchronization
 import Tensors
 
 /// Compares a half-precision network with its float32 original on this machine's CPU.
@@ -70,30 +68,6 @@ struct PrecisionCheck: Sendable {
       }
     }
     return tensor
-  }
-}
-
-/// A check on a thread of its own, so that a wish to stop is heard while a library is at work.
-final class PendingCheck: Sendable {
-  typealias Finding = PackageManifest.Verification
-
-  private let result = Mutex<Result<Finding, any Error>?>(nil)
-  private let isDone = DispatchSemaphore(value: 0)
-
-  init(_ body: @escaping @Sendable () throws -> Finding) {
-    DispatchQueue.global(qos: .userInitiated).async { [self] in
-      let outcome = Result { try body() }
-      result.withLock { $0 = outcome }
-      isDone.signal()
-    }
-  }
-
-  /// The finding, once it is there; called once.
-  /// - Throws: what the check threw; `InterruptedError` as soon as a stop is requested. The check then ends by itself.
-  func wait() throws -> Finding {
-    while isDone.wait(timeout: .now() + .milliseconds(50)) == .timedOut { try Cancellation.check() }
-    guard let outcome = result.withLock({ $0 }) else { throw DefectError("a check ended without a finding") }
-    return try outcome.get()
   }
 }
 

@@ -19,6 +19,8 @@ package struct ScanResult: Sendable {
 struct StageTimes {
   private(set) var stages: [(stage: String, seconds: Double)] = []
 
+  mutating func append(_ other: StageTimes) { stages += other.stages }
+
   mutating func measure<Result>(_ stage: String, _ body: () throws -> Result) rethrows -> Result {
     let start = DispatchTime.now().uptimeNanoseconds
     defer { stages.append((stage, Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9)) }

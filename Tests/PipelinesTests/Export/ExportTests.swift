@@ -173,18 +173,13 @@ import Testing
     }
   }
 
-  @Test func whatTheLibraryWarnsOfIsNoted() throws {
-    let export = try ExportCase()
-    let notes = try TensorRTDouble.use(version: 10701) { _ in
-      for name in ["libtensorrt_rtx.so.1.7.1", "libtensorrt_onnxparser_rtx.so.1.7.1"] {
-        try FileManager.default.createSymbolicLink(
-          atPath: export.folder.file(name), withDestinationPath: TensorRTDouble.path)
-      }
-      var options = ExportCase.options("tensorrt-rtx")
-      options.library = export.folder.path
-      return try export.export("tensorrt-rtx", options).notes
-    }
-    #expect(notes.contains("TensorRT for RTX warns: a warning of the double"))
+  @Test func whatTheLibraryWarnsOfIsKeptOnce() {
+    let warnings = LibraryWarnings()
+    for text in ["slow", "slow", "old"] { warnings.receive(TensorRTMessage(.warning, text)) }
+    warnings.receive(TensorRTMessage(.information, "chatter"))
+    #expect(warnings.texts == ["slow", "old"])
+    for number in 0..<100 { warnings.receive(TensorRTMessage(.error, "\(number)")) }
+    #expect(warnings.texts.count == 32)
   }
 
   @Test(arguments: ["bf16", "int8", "FP16", ""])
@@ -229,7 +224,7 @@ import Testing
     options.isForced = true
     for _ in 0..<3 { _ = try export.export("tensorrt-rtx", options) }
     let before = Self.residentBytes
-    for _ in 0..<10 { _ = try export.export("tensorrt-rtx", options) }
+    for _ in 0..<30 { _ = try export.export("tensorrt-rtx", options) }
     #expect(Self.residentBytes - before < 5 << 20)
   }
 

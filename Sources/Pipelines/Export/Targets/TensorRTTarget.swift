@@ -114,12 +114,14 @@ package struct TensorRTTarget: ExportTarget {
 }
 
 /// What the library warns of in one build, each thing once.
-final class LibraryWarnings: Sendable {
+package final class LibraryWarnings: Sendable {
   private let state = Mutex<[String]>([])
 
-  var texts: [String] { state.withLock { $0 } }
+  package init() {}
 
-  func receive(_ message: TensorRTMessage) {
+  package var texts: [String] { state.withLock { $0 } }
+
+  package func receive(_ message: TensorRTMessage) {
     guard message.severity <= .warning else { return }
     state.withLock { texts in
       // A library that warns without end must not fill the memory.
