@@ -3,7 +3,7 @@ package import Diagnostics
 /// A program can't be turned into a graph.
 package enum ImportError: DiagnosedError, Equatable {
   /// Operators that the table lacks, all at once, each with the places that call it.
-  case unsupportedOperators([UnsupportedOperator], file: String)
+  case unsupportedOperators([UnsupportedOperator])
   /// What an operator is asked to do is not supported, or can't be.
   case unsupported(operator: String, reason: String, expected: String?)
   /// A number or a condition depends on the batch in a way that differs between batches.
@@ -21,11 +21,11 @@ package enum ImportError: DiagnosedError, Equatable {
 
   package var diagnosis: Diagnosis {
     switch self {
-    case .unsupportedOperators(let operators, let file):
+    case .unsupportedOperators(let operators):
       Diagnosis(
         .data,
         "\(operators.count) operator\(operators.count == 1 ? " is" : "s are") not supported: "
-          + operators.prefix(40).map(\.description).joined(separator: "; "), at: file,
+          + operators.prefix(40).map(\.description).joined(separator: "; "),
         expected: "the operators of Documentation/SupportedOperators.md",
         hint: "export the network without them, or add them (Documentation/AddingAnOperator.md)")
     case .unsupported(let name, let reason, let expected):

@@ -86,7 +86,7 @@ struct ExportedNode {
       }
     }
     guard let binding = try ATenOperator.bind(name, overload: overload, positional: positional, keywords: keywords)
-    else { throw ImportError.unsupportedOperators([UnsupportedOperator(name: target, places: [place])], file: "") }
+    else { throw ImportError.unsupportedOperators([UnsupportedOperator(name: target, places: [place])]) }
     return try writer.apply(binding.operation, binding.arguments, isInPlace: binding.isInPlace, scope: module)
   }
 

@@ -163,7 +163,7 @@ package struct ExportedProgram: Sendable {
     }
     guard missing.isEmpty else {
       throw ImportError.unsupportedOperators(
-        missing.map { UnsupportedOperator(name: $0.key, places: $0.value) }, file: path)
+        missing.map { UnsupportedOperator(name: $0.key, places: $0.value) })
     }
   }
 

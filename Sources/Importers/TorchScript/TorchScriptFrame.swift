@@ -296,7 +296,7 @@ extension TorchScriptInterpreter {
     let name = parts[parts.count - 1]
     if parts[0] == "ops", parts.count == 3, parts[1] != "prim", parts[1] != "aten" {
       throw ImportError.unsupportedOperators(
-        [UnsupportedOperator(name: "\(parts[1])::\(name)", places: [scope])], file: archive.path)
+        [UnsupportedOperator(name: "\(parts[1])::\(name)", places: [scope])])
     }
     switch name {
     case "RaiseException":

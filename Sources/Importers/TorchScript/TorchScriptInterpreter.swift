@@ -107,6 +107,11 @@ final class TorchScriptInterpreter {
   func call(
     function name: String, _ arguments: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)]
   ) throws -> ProgramValue {
+    guard !name.hasSuffix(".__new__") else {
+      throw ImportError.notSupported(
+        reason: "the program makes an object of the custom class \(name.dropLast(".__new__".count).prefix(200))",
+        hint: "export the network without custom classes")
+    }
     switch try definition(name) {
     case .function(let function): return try follow(function, arguments, keywords)
     case .class(let definition): return try makeTuple(name, definition, arguments, keywords)
@@ -177,14 +182,14 @@ final class TorchScriptInterpreter {
     _ name: String, _ arguments: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)]
   ) throws -> ProgramValue {
     guard let binding = try ATenOperator.bind(name, overload: nil, positional: arguments, keywords: keywords) else {
-      throw ImportError.unsupportedOperators(unsupported(beginningWith: name), file: archive.path)
+      throw ImportError.unsupportedOperators(unsupported(beginningWith: name))
     }
     return try writer.apply(binding.operation, binding.arguments, isInPlace: binding.isInPlace, scope: scope)
   }
 
   /// The operator that was met, and all others that the code read so far names and the table lacks.
   private func unsupported(beginningWith name: String) -> [UnsupportedOperator] {
-    var found: OrderedDictionary<String, [String]> = ["aten::\(name)": [scope.isEmpty ? "the root module" : scope]]
+    var found: OrderedDictionary<String, [String]> = ["aten::\(name)": []]
     var pending = [root]
     var seen: Set<ObjectIdentifier> = []
     while let object = pending.popLast() {
@@ -202,6 +207,8 @@ final class TorchScriptInterpreter {
         }
       }
     }
+    // A function outside the modules is told by the module that calls it.
+    if found["aten::\(name)"]?.isEmpty == true { found["aten::\(name)"] = [scope.isEmpty ? "the root module" : scope] }
     return found.map { UnsupportedOperator(name: $0.key, places: $0.value.sorted()) }
   }
 }

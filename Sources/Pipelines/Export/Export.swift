@@ -166,7 +166,7 @@ package struct Export: Sendable {
     return ExportResult(
       outcome: .written, path: path, target: target.name, precision: options.precision, network: graph.name,
       nodeCount: graph.nodes.count, shapeOrigin: prepared.source.inputShape?.origin,
-      isBatchOpen: !target.fixesBatch,
+      isBatchOpen: !target.fixesBatch && graph.inputs.contains { graph.type(of: $0).constantShape == nil },
       inputs: graph.inputs.map { describe(graph.name(of: $0), graph.type(of: $0), prepared.network.batch) },
       outputs: graph.outputs.map { describe($0.name, graph.type(of: $0.value), prepared.network.batch) },
       library: product.libraryTitle, byteCount: byteCount, verification: verification,

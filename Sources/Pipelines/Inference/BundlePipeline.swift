@@ -107,7 +107,7 @@ package struct BundlePipeline: Sendable {
     try requireChannels(engine, input.shape)
     try requireFinite(input)
     let predictors = try (0..<max(sessionCount, 1)).map { _ in
-      SessionPredictor(try engine.makeSession(), batches: engines.batches)
+      SessionPredictor(try engine.makeSession(), batches: engines.batches ?? engine.fixedBatch)
     }
     if let reduction {
       return try definition.inferer.infer(input, predictors: predictors, reducing: reduction, progress: progress)
@@ -155,5 +155,13 @@ extension Tensor {
       }
       return total.load(ordering: .relaxed)
     }
+  }
+}
+
+extension CompiledEngine {
+  /// The one batch that the engine takes; nil when it takes others too.
+  fileprivate var fixedBatch: ClosedRange<Int>? {
+    guard let batch = inputs.first?.dimensions.first ?? nil else { return nil }
+    return batch...batch
   }
 }
