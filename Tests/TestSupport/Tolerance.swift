@@ -4,6 +4,8 @@ package import Tensors
 package enum Tolerance {
   /// A network's output: maximal absolute error over the maximal absolute reference.
   package static let network = 1e-4
+  /// A layer of Martlet's CPU engine against the interpreter: the same measure.
+  package static let kernel = 2e-5
   /// A half-precision network's output against float32: the same measure. Half has 11 bits, 5e-4 for each rounding.
   package static let halfNetwork = 1e-2
   /// Voxels whose label a half-precision network must share with float32.

@@ -126,11 +126,10 @@ INLINE void add_statistics(double *partial, const v16 *values, int count) {
     v16 distance = values[i] - mean;
     squares += distance * distance;
   }
-  UNROLL for (int lane = 0; lane < LANES; lane++) {
-    double s = sum[lane], m = mean[lane];
-    partial[lane] += s;
-    partial[LANES + lane] += (double)squares[lane] + 2 * m * s - count * m * m;
-  }
+  d16 *sums = (d16 *)(void *)partial;
+  d16 wide_sum = __builtin_convertvector(sum, d16), wide_mean = __builtin_convertvector(mean, d16);
+  sums[0] += wide_sum;
+  sums[1] += __builtin_convertvector(squares, d16) + 2.0 * wide_mean * wide_sum - (double)count * wide_mean * wide_mean;
 }
 
 INLINE void put(float *target, v16 value, int is_streaming) {
@@ -141,10 +140,10 @@ INLINE void put(float *target, v16 value, int is_streaming) {
 }
 
 /// Bias, residual, activation, statistics and store of rows of sums [rows][group_blocks][16]; `positions` are the
-/// places in the output, -1 for none.
+/// places in the output, -1 for none. The sums are changed.
 static __attribute__((noinline)) void finish(
   const convolution_job *job, int sample, int first_block, int group_blocks, int rows, const long *positions,
-  const float *sums, double *partial) {
+  float *sums, double *partial) {
   const martlet_convolution *s = job->shape;
   const martlet_convolution_extras *extras = job->extras;
   size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
@@ -157,15 +156,17 @@ static __attribute__((noinline)) void finish(
     if (s->plain_output) {
       int lanes = s->out_channels - block * LANES < LANES ? s->out_channels - block * LANES : LANES;
       size_t first = ((size_t)sample * s->out_channels + (size_t)block * LANES) * plane;
+      long places[24];
       for (int r = 0; r < rows; r++) {
         if (positions[r] < 0) continue;
-        v16 value = load16(sums + ((size_t)r * group_blocks + n) * LANES) + bias;
+        float *sum = sums + ((size_t)r * group_blocks + n) * LANES;
         if (extras->residual)
-          for (int lane = 0; lane < lanes; lane++) value[lane] += extras->residual[first + lane * plane + positions[r]];
-        value = rectify16(value, slope);
-        values[count++] = value;
-        for (int lane = 0; lane < lanes; lane++) job->output[first + lane * plane + positions[r]] = value[lane];
+          for (int lane = 0; lane < lanes; lane++) sum[lane] += extras->residual[first + lane * plane + positions[r]];
+        places[count] = positions[r];
+        values[count++] = rectify16(load16(sum) + bias, slope);
       }
+      for (int lane = 0; lane < lanes; lane++)
+        for (int i = 0; i < count; i++) job->output[first + lane * plane + places[i]] = ((const float *)&values[i])[lane];
     } else {
       size_t first = ((size_t)sample * out_blocks + block) * plane;
       for (int r = 0; r < rows; r++) {

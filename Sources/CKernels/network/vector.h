@@ -10,6 +10,9 @@
 typedef float v16 __attribute__((ext_vector_type(16)));
 typedef float v16_unaligned __attribute__((ext_vector_type(16), aligned(4)));
 
+/// Sixteen doubles, at any multiple of their size.
+typedef double d16 __attribute__((ext_vector_type(16), aligned(8)));
+
 /// Floats in a vector, and channels in a block of the blocked layout.
 #define LANES 16
 #define INLINE static inline __attribute__((always_inline, unused))

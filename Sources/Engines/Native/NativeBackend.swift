@@ -39,6 +39,8 @@ package struct NativeBackend: EngineBackend {
 
 /// An engine that can tell what it does for given inputs.
 package protocol PlannedEngine: CompiledEngine {
+  /// Whether the layers that matter for the time have a kernel that is ahead of a library's.
+  var isFast: Bool { get }
   /// The steps for inputs of these shapes, as text.
   func planDescription(_ shapes: [Shape]) throws -> String
   /// One run after a first, with the seconds of each step.
@@ -52,7 +54,7 @@ final class NativeEngine: CompiledEngine {
   let threads: NativeThreads
   private let graph: Graph
   private let prepared = PreparedWeights()
-  private let plans = Mutex<[[Shape]: NativePlan]>([:])
+  fileprivate let plans = Mutex<[[Shape]: NativePlan]>([:])
 
   init(graph: Graph, inputs: [TensorSpecification], outputs: [TensorSpecification], threads: NativeThreads) {
     self.graph = graph
@@ -85,6 +87,8 @@ final class NativeEngine: CompiledEngine {
 }
 
 extension NativeEngine: PlannedEngine {
+  var isFast: Bool { plans.withLock { $0.values.allSatisfy(\.isFast) } }
+
   func planDescription(_ shapes: [Shape]) throws -> String { try plan(for: shapes).description }
 
   func timedSteps(_ inputs: [Tensor]) throws -> [(step: String, seconds: Double)] {

@@ -319,6 +319,20 @@ struct NativePlanner {
         }
       }
     }
+    steps[steps.count - 1].interpretedElements = try interpretedElements(node)
+  }
+
+  /// The elements that the interpreter goes through: those of the outputs, as often as their sums have terms.
+  private func interpretedElements(_ node: Node) throws -> Int {
+    let outputs = try node.outputs.reduce(0) { $0 + (try shape(of: $1).reduce(1, *)) }
+    guard node.inputs.count > 1, let first = node.inputs[0], let second = node.inputs[1] else {
+      return try max(outputs, shape(of: node.inputs[0] ?? node.outputs[0]).reduce(1, *))
+    }
+    switch node.operator {
+    case "Conv", "ConvTranspose": return outputs * (try shape(of: second).dropFirst().reduce(1, *))
+    case "MatMul", "Gemm": return outputs * (try shape(of: first).last ?? 1)
+    default: return outputs
+    }
   }
 
   private enum Operand: Sendable {

@@ -60,12 +60,22 @@ package struct EngineChoice: Sendable {
   /// Compiles `graph` for the chosen device.
   /// - Throws: `EngineError`, `DeviceError`; a missing library names the command that fetches it.
   package func compile(_ graph: Graph) throws -> any CompiledEngine {
-    try backend.compile(try EngineSource(graph), options)
+    let source = try EngineSource(graph)
+    guard runtime == .auto, options.device == .cpu else { return try backend.compile(source, options) }
+    // An engine library that the user names is meant to be used.
+    if library != nil { return try OpenVINOBackend(library: library).compile(source, options) }
+    let native = try NativeBackend().compile(source, options)
+    if let planned = native as? any PlannedEngine, planned.isFast { return native }
+    // Layers that matter have no kernel yet that is ahead: the library is taken where it is there.
+    let openVINO = OpenVINOBackend()
+    guard case .available = openVINO.availability() else { return native }
+    return try openVINO.compile(source, options)
   }
 
   /// Finds out early what would make every compilation fail.
   /// - Throws: `DeviceError` for a device that the engine doesn't take; `EngineError` when its library is missing.
   package func check() throws {
+    if runtime == .auto, options.device == .cpu, library == nil { return }
     try backend.requireDevice(options.device)
     try backend.requireAvailable()
   }
