@@ -18,7 +18,8 @@ package struct Evaluation {
 
   /// The rule of every operator, by name: the families' tables, merged.
   static let rules: [String: Rule] = [
-    activationRules, convolutionRules, elementwiseRules, layoutRules, matrixRules, normalizationRules, paddingRules,
+    activationRules, comparisonRules, convolutionRules, elementwiseRules, indexingRules, layoutRules, matrixRules,
+    normalizationRules, paddingRules,
     poolingRules, reductionRules, resizeRules,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 

@@ -267,6 +267,35 @@ static void pointwise_piece(convolution_job *job, long piece, int thread) {
   }
 }
 
+/// One row of a plain tensor with at most four channels from one with few channels: vectors lie along the row.
+/// `rows` is the copied input, `place` the row's first element in a channel of the output.
+INLINE void planar_row(
+  const int channels, const convolution_job *job, int sample, const float *rows, size_t block_stride, int blocks,
+  int taps, const long *offsets, const int *tap_of, size_t weight_block, long place, int length) {
+  const martlet_convolution *s = job->shape;
+  const martlet_convolution_extras *extras = job->extras;
+  size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
+  for (int column = 0; column < length; column += LANES) {
+    v16 sums[4];
+    UNROLL for (int c = 0; c < channels; c++) sums[c] = zero16();
+    for (int block = 0; block < blocks; block++)
+      for (int tap = 0; tap < taps; tap++) {
+        v16 x = load16u(rows + block * block_stride + offsets[tap] + column);
+        const float *w = job->weights + block * weight_block + (size_t)tap_of[tap] * LANES;
+        UNROLL for (int c = 0; c < channels; c++) sums[c] += x * w[c];
+      }
+    int count = length - column < LANES ? length - column : LANES;
+    for (int c = 0; c < channels; c++) {
+      size_t first = ((size_t)sample * s->out_channels + c) * plane + (size_t)place + column;
+      float values[LANES] __attribute__((aligned(64))), addends[LANES] __attribute__((aligned(64))) = {0};
+      if (extras->residual) memcpy(addends, extras->residual + first, (size_t)count * sizeof(float));
+      v16 value = sums[c] + (extras->bias ? extras->bias[c] : 0) + load16(addends);
+      store16(values, rectify16(value, all16(extras->slope ? extras->slope[c] : 1)));
+      memcpy(job->output + first, values, (size_t)count * sizeof(float));
+    }
+  }
+}
+
 void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
   const martlet_convolution *s = job->shape;
   const direct_plan *plan = job->plan;
@@ -358,6 +387,22 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
         int row_count = 0;
         for (int r = 0; r < rows; r++) row_count += (row + r) * out_phases_h + ph < s->out[1];
         if (row_length <= 0 || row_count <= 0) continue;
+        if (lanes == 1 && s->plain_output && s->out_channels <= 4 && !s->transposed && !partial) {
+          for (int r = 0; r < row_count; r++) {
+            const float *from = copy + (size_t)r * width;
+            long place = ((long)out_d * s->out[1] + row + r) * s->out[2];
+            switch (s->out_channels) {
+#define CASE(n)                                                                                                       \
+  case n:                                                                                                             \
+    planar_row(                                                                                                       \
+      n, job, sample, from, block_floats, plan->in_blocks, taps, offsets, tap_of, weight_block, place, row_length);   \
+    break;
+              CASE(1) CASE(2) CASE(3) CASE(4)
+#undef CASE
+            }
+          }
+          continue;
+        }
         long count = (long)(row_count - 1) * width + row_length;
         long tiles = (count + max_rows - 1) / max_rows;
         for (int group = 0; group < plan->groups; group++) {

@@ -1,5 +1,6 @@
 import CKernels
 import Graphs
+import Interpreter
 import Synchronization
 package import Tensors
 
@@ -24,9 +25,17 @@ package struct NativeBackend: EngineBackend {
     guard let graph = source.graph else {
       throw EngineError.networkRefused(backend: title, reason: "it takes graphs, and this is an ONNX model only")
     }
+    let unknown = graph.nodes.filter { !Evaluation.operators.contains($0.operator) }
+    guard unknown.isEmpty else {
+      let nodes = unknown.map { "\($0.name) (\($0.operator))" }.joined(separator: ", ")
+      throw EngineError.networkRefused(backend: title, reason: "it has no kernel for \(nodes)")
+    }
     let threads = options.threads ?? EngineOptions.usableCores
     guard (1...1024).contains(threads) else {
       throw EngineError.invalidOption(name: "threads", value: "\(threads)", expected: "1 to 1024")
+    }
+    guard options.batch >= 1 else {
+      throw EngineError.invalidOption(name: "batch", value: "\(options.batch)", expected: "1 or more")
     }
     let engine = NativeEngine(
       graph: graph, inputs: source.inputs, outputs: source.outputs, threads: NativeThreads(count: threads))

@@ -35,6 +35,11 @@ let activationRules: [String: Evaluation.Rule] = [
     }
     return [mapped(input) { 0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }]
   },
+  "HardSigmoid": { call in
+    let (alpha, beta) = (call.float("alpha", default: 0.2), call.float("beta", default: 0.5))
+    return [mapped(try call.float(0)) { min(max(alpha * $0 + beta, 0), 1) }]
+  },
+  "HardSwish": { call in [mapped(try call.float(0)) { $0 * min(max($0 / 6 + 0.5, 0), 1) }] },
   "Clip": { call in
     let lowest = Double(call.optionalFloats(1)?.first ?? -.infinity)
     let highest = Double(call.optionalFloats(2)?.first ?? .infinity)

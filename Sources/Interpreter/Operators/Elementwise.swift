@@ -10,6 +10,8 @@ let elementwiseRules: [String: Evaluation.Rule] = [
   "Mul": { call in [try combined(call) { $0 * $1 }] },
   "Div": { call in [try combined(call) { $0 / $1 }] },
   "Pow": { call in [try combined(call) { pow($0, $1) }] },
+  "Min": { call in [try combined(call) { $0.isNaN || $1.isNaN ? .nan : min($0, $1) }] },
+  "Max": { call in [try combined(call) { $0.isNaN || $1.isNaN ? .nan : max($0, $1) }] },
   "Sqrt": { call in [mapped(try call.float(0)) { $0.squareRoot() }] },
   "Exp": { call in [mapped(try call.float(0)) { exp($0) }] },
   "Log": { call in [mapped(try call.float(0)) { log($0) }] },
@@ -17,6 +19,13 @@ let elementwiseRules: [String: Evaluation.Rule] = [
   "Abs": { call in [mapped(try call.float(0)) { abs($0) }] },
   "Sin": { call in [mapped(try call.float(0)) { sin($0) }] },
   "Cos": { call in [mapped(try call.float(0)) { cos($0) }] },
+  "Sign": { call in [mapped(try call.float(0)) { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }] },
+  "Tan": { call in [mapped(try call.float(0)) { tan($0) }] },
+  "Atan": { call in [mapped(try call.float(0)) { atan($0) }] },
+  "Floor": { call in [mapped(try call.float(0)) { $0.rounded(.down) }] },
+  "Ceil": { call in [mapped(try call.float(0)) { $0.rounded(.up) }] },
+  "Round": { call in [mapped(try call.float(0)) { $0.rounded(.toNearestOrEven) }] },
+  "Reciprocal": { call in [mapped(try call.float(0)) { 1 / $0 }] },
   "Cast": { call in [try call.tensor(0)] },
 ]
 
@@ -43,7 +52,7 @@ func combined(_ call: Evaluation, _ operation: @Sendable (Double, Double) -> Dou
 }
 
 /// Aligned at the last axis, an extent of 1 stretches.
-private func commonShape(_ call: Evaluation, _ left: Shape, _ right: Shape) throws -> Shape {
+func commonShape(_ call: Evaluation, _ left: Shape, _ right: Shape) throws -> Shape {
   let rank = max(left.rank, right.rank)
   let padded = [left, right].map { Array(repeating: 1, count: rank - $0.rank) + $0.dimensions }
   return Shape(

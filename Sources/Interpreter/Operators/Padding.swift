@@ -22,6 +22,7 @@ let paddingRules: [String: Evaluation.Rule] = [
           let mirrored = index < 0 ? -index : 2 * (extent - 1) - index
           guard (0..<extent).contains(mirrored) else { throw call.error("the reflection leaves axis \(axis)") }
           return mirrored
+        case .wrap: return (index % extent + extent) % extent
         case .edge: return min(max(index, 0), extent - 1)
         default: return nil
         }

@@ -8,6 +8,7 @@ let reductionRules: [String: Evaluation.Rule] = [
   "ReduceMean": { call in [try reduced(call) { $0.reduce(0, +) / Double($0.count) }] },
   "ReduceMax": { call in [try reduced(call) { $0.max() ?? -.infinity }] },
   "ReduceMin": { call in [try reduced(call) { $0.min() ?? .infinity }] },
+  "ReduceL1": { call in [try reduced(call) { $0.reduce(0) { $0 + abs($1) } }] },
   "ReduceL2": { call in [try reduced(call) { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }] },
   "ReduceProd": { call in [try reduced(call) { $0.reduce(1, *) }] },
 ]

@@ -45,7 +45,8 @@ package struct AxisSamples: Sendable {
       let rest = place - floor
       let (first, values): (Int, [Double]) =
         switch mode {
-        case .nearest: (Int((place + 1e-9).rounded(.down)), [1])
+        // PyTorch's nearest-exact rounds the middle; plain nearest takes the element in front.
+        case .nearest: (Int((place + (coordinates == .halfPixel ? 0.5 : 0) + 1e-9).rounded(.down)), [1])
         case .linear: (Int(floor), [1 - rest, rest])
         case .cubic: (Int(floor) - 1, Self.cubic(rest, steepness))
         }

@@ -15,7 +15,7 @@ import Testing
   ]
 
   private static let backends: [String: [Device.Kind]] = [
-    "tensorrt-rtx": [.cuda], "tensorrt": [.cuda], "openvino": [.cpu],
+    "tensorrt-rtx": [.cuda], "tensorrt": [.cuda], "openvino": [.cpu], "native": [.cpu], "reference": [.cpu],
   ]
 
   @Test func theTableHoldsEveryTargetAndBackend() {

@@ -1,0 +1,172 @@
+// Operators that pick elements by computed indices, search, sort and sample. https://onnx.ai/onnx/operators/
+
+import Foundation
+import Graphs
+import Tensors
+
+let indexingRules: [String: Evaluation.Rule] = [
+  "ArgMax": { call in [try extreme(call) { $0 > $1 }] },
+  "ArgMin": { call in [try extreme(call) { $0 < $1 }] },
+  "GatherElements": { call in
+    let input = try call.tensor(0)
+    let indices = try call.tensor(1)
+    let axis = call.axis(default: 0, rank: input.shape.rank)
+    let values = input.converted(to: .float64).array(of: Double.self)
+    let (strides, extent) = (input.shape.contiguousStrides, input.shape[axis])
+    let picked = try call.ints(operand: 1).enumerated().map { position, index -> Double in
+      guard (-extent..<extent).contains(index) else {
+        throw call.error("an index lies outside axis \(axis) of \(input.shape)")
+      }
+      var (rest, place) = (position, 0)
+      for other in (0..<indices.shape.rank).reversed() {
+        let here = rest % indices.shape[other]
+        place += (other == axis ? (index < 0 ? index + extent : index) : here) * strides[other]
+        rest /= indices.shape[other]
+      }
+      return values[place]
+    }
+    return [Tensor(picked, indices.shape)]
+  },
+  "TopK": { call in
+    let count = try call.ints(operand: 1)[0]
+    let isLargest = call.int("largest", default: 1) != 0
+    let axis = call.axis(default: -1, rank: try call.tensor(0).shape.rank)
+    let chosen = try alongAxis(call, axis, count: count) { row in
+      let order = row.indices.sorted {
+        row[$0] == row[$1] ? $0 < $1 : isLargest ? row[$0] > row[$1] : row[$0] < row[$1]
+      }
+      return order.prefix(count).map { Double($0) }
+    }
+    let values = try alongAxis(call, axis, count: count) { row in
+      Array((isLargest ? row.sorted(by: >) : row.sorted()).prefix(count))
+    }
+    return [values, chosen]
+  },
+  "CumSum": { call in
+    let rank = try call.tensor(0).shape.rank
+    let axis = try call.ints(operand: 1)[0]
+    let isExclusive = call.int("exclusive", default: 0) != 0
+    let isReverse = call.int("reverse", default: 0) != 0
+    return [
+      try alongAxis(call, axis < 0 ? axis + rank : axis, count: nil) { row in
+        var sum = 0.0
+        let sums = (isReverse ? row.reversed() : row).map { value -> Double in
+          defer { sum += value }
+          return isExclusive ? sum : sum + value
+        }
+        return isReverse ? sums.reversed() : sums
+      }
+    ]
+  },
+  "Expand": { call in
+    let input = try call.tensor(0)
+    return [input.expanded(to: try commonShape(call, input.shape, Shape(try call.ints(operand: 1)))).contiguous()]
+  },
+  "Tile": { call in
+    var input = try call.tensor(0).contiguous()
+    for (axis, count) in try call.ints(operand: 1).enumerated() where count != 1 {
+      var (split, tiled) = (input.shape.dimensions, input.shape.dimensions)
+      split.insert(1, at: axis)
+      var stretched = split
+      stretched[axis] = count
+      tiled[axis] *= count
+      input = input.reshaped(Shape(split)).expanded(to: Shape(stretched)).reshaped(Shape(tiled))
+    }
+    return [input]
+  },
+  "GridSample": { call in [try sampled(call)] },
+]
+
+/// The place of each row's extreme, the first of equals.
+private func extreme(_ call: Evaluation, _ isBetter: (Double, Double) -> Bool) throws -> Tensor {
+  let axis = call.axis(default: 0, rank: try call.tensor(0).shape.rank)
+  let result = try alongAxis(call, axis, count: 1) { row in
+    [Double(row.indices.reduce(0) { isBetter(row[$1], row[$0]) ? $1 : $0 })]
+  }
+  guard call.int("keepdims", default: 1) == 0 else { return result }
+  var shape = result.shape.dimensions
+  shape.remove(at: axis)
+  return result.reshaped(Shape(shape))
+}
+
+/// Each row along `axis` replaced by one of `count` elements, or as many as it had.
+private func alongAxis(
+  _ call: Evaluation, _ axis: Int, count: Int?, _ transform: ([Double]) -> [Double]
+) throws -> Tensor {
+  let input = try call.tensor(0)
+  let values = input.converted(to: .float64).array(of: Double.self)
+  var shape = input.shape
+  let extent = shape[axis]
+  shape[axis] = count ?? extent
+  let inner = shape.dimensions[(axis + 1)...].reduce(1, *)
+  var result = [Double](repeating: 0, count: shape.count)
+  for row in 0..<(shape[axis] == 0 ? 0 : shape.count / shape[axis]) {
+    let (outer, column) = (row / inner, row % inner)
+    let changed = transform((0..<extent).map { values[(outer * extent + $0) * inner + column] })
+    for (index, value) in changed.enumerated() { result[(outer * shape[axis] + index) * inner + column] = value }
+  }
+  return Tensor(result, shape)
+}
+
+/// The input at the places of a grid, whose last axis has the coordinates from -1 to 1, the last spatial axis first.
+private func sampled(_ call: Evaluation) throws -> Tensor {
+  let (input, grid) = (try call.float(0), try call.float(1))
+  let mode = call.string("mode", default: "linear")
+  let padding = call.string("padding_mode", default: "zeros")
+  guard mode == "linear" || mode == "nearest" else { throw call.error("the mode is \(mode)") }
+  let alignsCorners = call.int("align_corners", default: 0) != 0
+  let extents = Array(input.shape.dimensions[2...])
+  let rank = extents.count
+  let strides = Shape(extents).contiguousStrides
+  let (channels, plane) = (input.shape[1], extents.reduce(1, *))
+  let count = grid.shape.dimensions[1..<grid.shape.rank - 1].reduce(1, *)
+  let (values, places) = (input.array(of: Float.self), grid.array(of: Float.self))
+  let shape = Shape(input.shape.dimensions[..<2] + grid.shape.dimensions[1..<grid.shape.rank - 1])
+  var result = [Float](repeating: 0, count: shape.count)
+  for sample in 0..<input.shape[0] {
+    for position in 0..<count {
+      // The elements around the place and their weights, one axis after the other.
+      var corners = [(offset: 0, weight: 1.0)]
+      for axis in 0..<rank {
+        let coordinate = Double(places[(sample * count + position) * rank + rank - 1 - axis])
+        let extent = extents[axis]
+        let place = padded(position: unnormalized(coordinate, extent, alignsCorners), extent, alignsCorners, padding)
+        let floor = mode == "nearest" ? place.rounded(.toNearestOrEven) : place.rounded(.down)
+        let neighbours =
+          mode == "nearest" ? [(floor, 1.0)] : [(floor, 1 - (place - floor)), (floor + 1, place - floor)]
+        corners = corners.flatMap { corner in
+          neighbours.compactMap { index, weight in
+            guard index >= 0, index < Double(extent) else { return nil }
+            return (corner.offset + Int(index) * strides[axis], corner.weight * weight)
+          }
+        }
+      }
+      for channel in 0..<channels {
+        let start = (sample * channels + channel) * plane
+        let sum = corners.reduce(0.0) { $0 + $1.weight * Double(values[start + $1.offset]) }
+        result[(sample * channels + channel) * count + position] = Float(sum)
+      }
+    }
+  }
+  return Tensor(result, shape)
+}
+
+/// The index that a coordinate from -1 to 1 stands for.
+private func unnormalized(_ coordinate: Double, _ extent: Int, _ alignsCorners: Bool) -> Double {
+  alignsCorners ? (coordinate + 1) / 2 * Double(extent - 1) : ((coordinate + 1) * Double(extent) - 1) / 2
+}
+
+/// The index after the padding rule: as it is for zeros, held at the border, or mirrored there.
+private func padded(position: Double, _ extent: Int, _ alignsCorners: Bool, _ padding: String) -> Double {
+  guard position.isFinite else { return padding == "zeros" ? -2 : 0 }
+  let last = Double(extent - 1)
+  switch padding {
+  case "border": return min(max(position, 0), last)
+  case "reflection":
+    let (low, length) = alignsCorners ? (0, last) : (-0.5, Double(extent))
+    guard length > 0 else { return 0 }
+    let distance = abs(position - low).truncatingRemainder(dividingBy: 2 * length)
+    return min(max((distance > length ? 2 * length - distance : distance) + low, 0), last)
+  default: return min(max(position, -2), Double(extent) + 1)
+  }
+}
