@@ -58,6 +58,22 @@ package enum Paths {
     }
     return join(folder, clean)
   }
+
+  /// Makes sure that no symbolic link leads `path` out of `folder`; both must exist.
+  /// - Throws: ``FileError/escapesFolder(path:folder:)``, ``FileError/cannotOpen(path:reason:)``.
+  package static func requireRealPath(_ path: String, inside folder: String) throws {
+    let real = try realPath(path)
+    let root = try realPath(folder)
+    guard real.hasPrefix(root == "/" ? root : root + "/") else {
+      throw FileError.escapesFolder(path: path, folder: folder)
+    }
+  }
+
+  private static func realPath(_ path: String) throws -> String {
+    guard let real = realpath(path, nil) else { throw FileError.cannotOpen(path: path, reason: systemReason()) }
+    defer { free(real) }
+    return String(cString: real)
+  }
 }
 
 /// What stands at a path.

@@ -44,6 +44,8 @@ package struct Graph: Sendable {
 
   private var entries: [Entry] = []
   private var usedNames: Set<String> = []
+  /// From a name to the next number behind it that may be free.
+  private var nextNumbers: [String: Int] = [:]
   private var scopes: [String] = []
 
   package init(name: String) { self.name = name }
@@ -161,14 +163,18 @@ package struct Graph: Sendable {
     return Value(index: entries.count - 1)
   }
 
+  /// `name` with the current scope in front.
+  func scopedName(_ name: String) -> String { scoped(name) }
+
   private func scoped(_ name: String) -> String {
     scopes.isEmpty ? name : scopes.joined(separator: ".") + "/" + name
   }
 
-  private func uniqueName(_ name: String) -> String {
+  private mutating func uniqueName(_ name: String) -> String {
     guard usedNames.contains(name) else { return name }
-    var number = 1
+    var number = nextNumbers[name] ?? 1
     while usedNames.contains("\(name)_\(number)") { number += 1 }
+    nextNumbers[name] = number
     return "\(name)_\(number)"
   }
 }

@@ -27,6 +27,7 @@ package struct OperatorDefinition: Sendable {
       activationOperators, comparisonOperators, convolutionOperators, elementwiseOperators, indexingOperators,
       layoutOperators, matrixOperators, normalizationOperators, paddingOperators, poolingOperators, reductionOperators,
       resizeOperators,
+      trigonometricOperators,
     ]
     return Dictionary(uniqueKeysWithValues: families.joined().map { ($0.name, $0) })
   }()

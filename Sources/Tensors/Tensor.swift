@@ -4,6 +4,8 @@ package import Diagnostics
 ///
 /// A value type: copying shares the bytes, writing copies them first when they are shared or can't be written.
 /// Strides are in elements and may be negative or zero (a flipped or an expanded view).
+/// A tensor that isn't aligned to its elements, as files without alignment have them, is always row-major; whoever reads
+/// its elements gets an aligned copy.
 package struct Tensor: Sendable {
   package let elementType: ElementType
   package let shape: Shape
@@ -39,6 +41,20 @@ package struct Tensor: Sendable {
       }
     }
     self.init(unchecked: storage, elementType: elementType, shape: shape, strides: strides, byteOffset: byteOffset)
+  }
+
+  /// A row-major tensor at any address of `storage`, which need not fit the elements' alignment.
+  /// - Throws: ``TensorError`` when an element would lie outside the storage.
+  package init(
+    unaligned storage: Storage, elementType: ElementType, shape: Shape, byteOffset: Int
+  ) throws {
+    guard let count = shape.checkedCount else { throw TensorError.invalidShape(shape.dimensions, strides: []) }
+    guard byteOffset >= 0, let end = TensorView.checkedSum(byteOffset, count, times: elementType.byteCount),
+      end <= storage.bytes.count
+    else { throw TensorError.outsideStorage(shape: shape, elementType: elementType, available: storage.bytes.count) }
+    self.init(
+      unchecked: storage, elementType: elementType, shape: shape, strides: shape.contiguousStrides,
+      byteOffset: byteOffset)
   }
 
   private init(unchecked storage: Storage, elementType: ElementType, shape: Shape, strides: [Int], byteOffset: Int) {
@@ -81,11 +97,17 @@ package struct Tensor: Sendable {
     return true
   }
 
+  /// Whether the first element, and so each, lies at an address that fits its type.
+  package var isAligned: Bool {
+    (Int(bitPattern: storage.bytes.baseAddress) + byteOffset) % elementType.byteCount == 0
+  }
+
   // MARK: Views
 
   /// The same elements with the axes in another order.
   package func permuted(_ axes: [Int]) -> Tensor {
     precondition(axes.sorted() == Array(0..<shape.rank), "\(axes) is no order of \(shape.rank) axes")
+    guard isAligned else { return copy().permuted(axes) }
     return Tensor(
       unchecked: storage, elementType: elementType, shape: Shape(axes.map { shape[$0] }),
       strides: axes.map { strides[$0] }, byteOffset: byteOffset)
@@ -93,6 +115,7 @@ package struct Tensor: Sendable {
 
   /// The same elements with some axes reversed.
   package func flipped(_ axes: [Int]) -> Tensor {
+    guard isAligned else { return copy().flipped(axes) }
     var strides = strides
     var offset = byteOffset
     for axis in axes where shape[axis] > 0 {
@@ -105,6 +128,7 @@ package struct Tensor: Sendable {
   /// The elements `range` of one axis.
   package func sliced(_ axis: Int, _ range: Range<Int>) -> Tensor {
     precondition(range.lowerBound >= 0 && range.upperBound <= shape[axis], "\(range) leaves axis \(axis) of \(shape)")
+    guard isAligned else { return copy().sliced(axis, range) }
     var shape = shape
     shape[axis] = range.count
     return Tensor(
@@ -116,6 +140,7 @@ package struct Tensor: Sendable {
   package func expanded(to target: Shape) -> Tensor {
     let missing = target.rank - shape.rank
     precondition(missing >= 0, "\(shape) can't be stretched to \(target)")
+    guard isAligned else { return copy().expanded(to: target) }
     let strides = target.dimensions.indices.map { axis -> Int in
       guard axis >= missing, shape[axis - missing] == target[axis] else {
         precondition(axis < missing || shape[axis - missing] == 1, "\(shape) can't be stretched to \(target)")
@@ -129,7 +154,7 @@ package struct Tensor: Sendable {
   /// The same elements in another shape of the same count; copies only when the tensor isn't contiguous.
   package func reshaped(_ shape: Shape) -> Tensor {
     precondition(shape.count == count, "\(self.shape) can't become \(shape)")
-    let dense = contiguous()
+    let dense = isContiguous ? self : copy()
     return Tensor(
       unchecked: dense.storage, elementType: elementType, shape: shape, strides: shape.contiguousStrides,
       byteOffset: dense.byteOffset)
@@ -137,7 +162,16 @@ package struct Tensor: Sendable {
 
   // MARK: Access
 
-  /// The raw bytes of a contiguous tensor (copied first when it isn't).
+  /// The bytes of a row-major tensor where they lie, aligned to nothing (copied first when it isn't row-major).
+  package func withStoredBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    let dense = isContiguous ? self : copy()
+    return try withExtendedLifetime(dense.storage) {
+      try body(
+        UnsafeRawBufferPointer(rebasing: dense.storage.bytes[dense.byteOffset..<dense.byteOffset + dense.byteCount]))
+    }
+  }
+
+  /// The bytes of a contiguous, aligned tensor (copied first when it isn't).
   package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     let dense = contiguous()
     return try withExtendedLifetime(dense.storage) {
@@ -158,7 +192,8 @@ package struct Tensor: Sendable {
 
   /// The place of the first element, for kernels that follow the strides. Valid during the call only.
   package func withBase<Result>(_ body: (UnsafeRawPointer) throws -> Result) rethrows -> Result {
-    try withExtendedLifetime(storage) {
+    guard isAligned else { return try copy().withBase(body) }
+    return try withExtendedLifetime(storage) {
       // An empty storage still has an address: one byte is always allocated; an empty mapped file has none.
       let base = storage.bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64).unsafelyUnwrapped
       return try body(base + byteOffset)
@@ -172,7 +207,7 @@ package struct Tensor: Sendable {
     precondition(
       Element.elementType == elementType || (elementType == .bool && Element.self == UInt8.self),
       "the tensor holds \(elementType)")
-    if !storage.isWritable || !isContiguous || !isKnownUniquelyReferenced(&storage) { self = copy() }
+    if !storage.isWritable || !isContiguous || !isAligned || !isKnownUniquelyReferenced(&storage) { self = copy() }
     let bytes = UnsafeMutableRawBufferPointer(mutating: storage.bytes)
     return try withExtendedLifetime(storage) {
       try body(
@@ -185,7 +220,7 @@ package struct Tensor: Sendable {
   package mutating func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows
     -> Result
   {
-    if !storage.isWritable || !isContiguous || !isKnownUniquelyReferenced(&storage) { self = copy() }
+    if !storage.isWritable || !isContiguous || !isAligned || !isKnownUniquelyReferenced(&storage) { self = copy() }
     let bytes = UnsafeMutableRawBufferPointer(mutating: storage.bytes)
     return try withExtendedLifetime(storage) {
       try body(UnsafeMutableRawBufferPointer(rebasing: bytes[byteOffset..<byteOffset + byteCount]))
@@ -197,8 +232,8 @@ package struct Tensor: Sendable {
     withElements(of: type) { Array($0) }
   }
 
-  /// The tensor itself when it is contiguous, else a contiguous copy.
-  package func contiguous() -> Tensor { isContiguous ? self : copy() }
+  /// The tensor itself when it is contiguous and aligned, else such a copy.
+  package func contiguous() -> Tensor { isContiguous && isAligned ? self : copy() }
 
   /// A contiguous copy in memory of its own.
   package func copy() -> Tensor {

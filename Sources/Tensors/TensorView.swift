@@ -24,11 +24,11 @@ enum TensorView {
   /// Copies `tensor` row-major into `target`, which must have room for its bytes.
   static func copy(_ tensor: Tensor, to target: UnsafeMutableRawBufferPointer) {
     guard tensor.count > 0, let destination = target.baseAddress else { return }
+    if tensor.isContiguous {
+      tensor.withStoredBytes { target.copyMemory(from: $0) }
+      return
+    }
     tensor.withBase { source in
-      if tensor.isContiguous {
-        destination.copyMemory(from: source, byteCount: tensor.byteCount)
-        return
-      }
       switch tensor.elementType.byteCount {
       case 1: copyElements(UInt8.self, tensor, source, destination)
       case 2: copyElements(UInt16.self, tensor, source, destination)

@@ -84,7 +84,7 @@ package struct ONNXWriter {
       try emit(Self.header(field: 5, count: Self.initializerBody(message, tensor)))
       try emit(message)
       try emit(Self.header(field: 9, count: tensor.byteCount))
-      try tensor.withUnsafeBytes { try write($0) }
+      try tensor.withStoredBytes { try write($0) }
     }
   }
 

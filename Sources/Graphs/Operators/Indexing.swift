@@ -15,6 +15,16 @@ let indexingOperators =
       }
       return [TensorType(input.elementType, indices.shape)]
     },
+    OperatorDefinition("GatherND", since: 13, inputs: 2...2, attributes: ["batch_dims": .int]) { call in
+      let input = try call.input(0)
+      let indices = try call.input(1)
+      let batch = call.int("batch_dims", default: 0)
+      guard indices.elementType == .int64, let last = indices.shape.last?.constant, batch >= 0,
+        batch < min(input.rank, indices.rank), (1...max(input.rank - batch, 1)).contains(last),
+        indices.shape[..<batch] == input.shape[..<batch]
+      else { throw call.error("the indices are \(indices) for \(input)", expected: "int64 [batch…, …, axes]") }
+      return [TensorType(input.elementType, indices.shape.dropLast() + input.shape[(batch + last)...])]
+    },
     OperatorDefinition("TopK", since: 11, inputs: 2...2, attributes: ["axis": .int, "largest": .int, "sorted": .int]) {
       call in
       let input = try call.input(0)
@@ -65,7 +75,10 @@ let indexingOperators =
   ]
 
 private let extremeOperators = ["ArgMax", "ArgMin"].map { name in
-  OperatorDefinition(name, since: 13, inputs: 1...1, attributes: ["axis": .int, "keepdims": .int]) { call in
+  OperatorDefinition(
+    name, since: 13, inputs: 1...1, attributes: ["axis": .int, "keepdims": .int, "select_last_index": .int]
+  ) {
+    call in
     let input = try call.input(0)
     let axis = try call.axis(call.int("axis", default: 0), rank: input.rank)
     var shape = input.shape

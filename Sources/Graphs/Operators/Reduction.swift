@@ -4,8 +4,10 @@
 import OrderedCollections
 import Tensors
 
-let reductionOperators = ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd"].map
-{ name in
+let reductionOperators = [
+  "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd",
+  "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare",
+].map { name in
   OperatorDefinition(
     name, since: name == "ReduceSum" ? 13 : 18, inputs: 2...2, attributes: ["keepdims": .int]
   ) { call in

@@ -122,6 +122,7 @@ package struct Export: Sendable {
       return (source, try source.graph())
     }
     let size = source.inputShape?.shape.first ?? 1
+    if let asked = options.dynamicBatch, !original.hasOpenBatch { throw ExportError.fixedBatch(size, asked: asked) }
     let batch = try options.dynamicBatch ?? BatchRange([size, size, size])
     let isFixed = target.fixesBatch && options.dynamicBatch == nil
     var passes: [any Pass] = isFixed ? [FixedBatch(batch.optimum)] : []
@@ -166,7 +167,7 @@ package struct Export: Sendable {
     return ExportResult(
       outcome: .written, path: path, target: target.name, precision: options.precision, network: graph.name,
       nodeCount: graph.nodes.count, shapeOrigin: prepared.source.inputShape?.origin,
-      isBatchOpen: !target.fixesBatch && graph.inputs.contains { graph.type(of: $0).constantShape == nil },
+      isBatchOpen: !target.fixesBatch && graph.hasOpenBatch,
       inputs: graph.inputs.map { describe(graph.name(of: $0), graph.type(of: $0), prepared.network.batch) },
       outputs: graph.outputs.map { describe($0.name, graph.type(of: $0.value), prepared.network.batch) },
       library: product.libraryTitle, byteCount: byteCount, verification: verification,
@@ -294,6 +295,11 @@ private struct Recipe {
   private func copiesAreCurrent(_ manifest: PackageManifest) -> Bool {
     zip(manifest.files, copies).allSatisfy { file, copy in (try? ContentHash(file: copy.origin)) == file.sha256 }
   }
+}
+
+extension Graph {
+  /// Whether an input's extents are left to each run.
+  fileprivate var hasOpenBatch: Bool { inputs.contains { type(of: $0).constantShape == nil } }
 }
 
 /// The times of an export's stages.

@@ -64,6 +64,8 @@ package struct ExportOptions: Sendable {
 package enum ExportError: DiagnosedError, Equatable {
   case unsupportedPrecision(String, reason: String?)
   case badBatch([Int])
+  /// The model has one batch, and a range is asked for.
+  case fixedBatch(Int, asked: BatchRange)
   case notForTarget(option: String, target: String, hint: String)
   /// The half-precision network gave infinities or NaN where the float32 one gave numbers.
   case halfNotFinite(network: String)
@@ -78,6 +80,10 @@ package enum ExportError: DiagnosedError, Equatable {
       Diagnosis(
         .usage, "the dynamic batch is \(numbers.map(String.init).joined(separator: ","))",
         expected: "three numbers, 1 ≤ minimum ≤ optimum ≤ maximum", hint: "for example --dynamic-batch 1,4,8")
+    case .fixedBatch(let size, let asked):
+      Diagnosis(
+        .usage, "the model has the fixed batch \(size), and \(asked.minimum) to \(asked.maximum) is asked for",
+        hint: "leave out --dynamic-batch, or export the model with an open batch")
     case .notForTarget(let option, let target, let hint):
       Diagnosis(.usage, "\(option) has no meaning for the target \(target)", hint: hint)
     case .halfNotFinite(let network):

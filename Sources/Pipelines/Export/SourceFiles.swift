@@ -2,6 +2,7 @@ import Bundles
 import Engines
 import Files
 import Foundation
+import Graphs
 
 /// The files that an exported network depends on, with their content's hashes, and those that go into its package.
 struct SourceFiles {
@@ -18,6 +19,13 @@ struct SourceFiles {
     case .torchScript(let path), .exportedProgram(let path):
       // A program depends on nothing else.
       files = [try Self.file(Self.absolute(path))]
+      copies = []
+      configs = []
+      return
+    case .onnx(let path):
+      let folder = Paths.parent(of: path)
+      let external = try ONNXReader(path: path).externalFiles.map { try Paths.resolve($0, inside: folder) }
+      files = try ([path] + external).map { try Self.file(Self.absolute($0)) }
       copies = []
       configs = []
       return

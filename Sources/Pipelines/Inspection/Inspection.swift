@@ -3,6 +3,7 @@ import Arguments
 import Bundles
 import Diagnostics
 import Files
+import Graphs
 import Images
 import Importers
 import Networks
@@ -50,7 +51,7 @@ package struct Inspection: Sendable, Encodable {
     case .package(let package): inspect(package)
     case .checkpoint: try inspectCheckpoint(options.checkpointKey)
     case .torchScript(let path), .exportedProgram(let path): try inspectProgram(path)
-    case .onnx: add("content", [("note", "this version can't read a \(model.kind)")])
+    case .onnx(let path): try inspectONNX(path, options)
     }
   }
 
@@ -119,6 +120,29 @@ package struct Inspection: Sendable, Encodable {
       [("class", program.className), ("parameters and buffers", "\(program.parameterCount)")]
         + program.facts.map { ($0.name, $0.value) })
     add("inputs", try program.declaredInputs()?.map { ($0.name, "\($0.type)") } ?? [])
+  }
+
+  /// The file's own words, and what becomes of its operators here.
+  private mutating func inspectONNX(_ path: String, _ options: NetworkOptions) throws {
+    let reader = try ONNXReader(path: path)
+    add(
+      "model",
+      [("graph", reader.className), ("numbers in initializers", "\(reader.parameterCount)")]
+        + reader.facts.map { ($0.name, $0.value) })
+    add("inputs", reader.inputs.map { ($0.name, $0.description) })
+    do {
+      let graph = try NetworkSource(.onnx(path: path), options).graph()
+      let counts = Dictionary(graph.nodes.map { ($0.operator, 1) }, uniquingKeysWith: +)
+      let operators = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      add(
+        "graph",
+        [
+          ("nodes", "\(graph.nodes.count)"), ("constants", "\(graph.constantByteCount) bytes"),
+          ("operators", operators.map { "\($0.key) \($0.value)" }.joined(separator: ", ")),
+        ] + graph.outputs.map { ("output \($0.name)", "\(graph.type(of: $0.value))") })
+    } catch let error as any DiagnosedError {
+      add("graph", [("can't be used", "\(error)")])
+    }
   }
 
   private mutating func inspect(_ bundle: Bundle, _ options: NetworkOptions) throws {

@@ -34,7 +34,7 @@ package struct NetworkSource: Sendable {
     case .checkpoint(let path):
       guard options.configFiles != nil else { throw ModelError.needsConfig(path: path) }
       try self.init(try ModelConfig(model, options), checkpoint: options.checkpointFile ?? path, options, nil)
-    case .torchScript(let path), .exportedProgram(let path):
+    case .torchScript(let path), .exportedProgram(let path), .onnx(let path):
       try self.init(try Self.program(path, model.kind), options, config: nil, metadata: nil)
     default:
       throw ModelError.notSupported(kind: model.kind, path: model.path)
@@ -137,6 +137,7 @@ package struct NetworkSource: Sendable {
   // MARK: Programs
 
   private static func program(_ path: String, _ kind: String) throws -> any ImportableProgram {
+    if case .onnx = try Model(path: path) { return try ONNXReader(path: path) }
     guard let program = try ImportablePrograms.open(try MappedFile(path: path)) else {
       throw ModelError.notSupported(kind: kind, path: path)
     }
@@ -146,8 +147,10 @@ package struct NetworkSource: Sendable {
   /// The program that stands for the network: a checkpoint that is one, or the bundle's where it has no weights.
   private static func programFile(_ config: ModelConfig, checkpoint: String?, _ bundle: Bundle?) throws -> String? {
     if let checkpoint {
-      let file = try MappedFile(path: checkpoint)
-      return [.torchScript, .exportedProgram].contains(try CheckpointKind(file: file)) ? checkpoint : nil
+      switch try Model(path: checkpoint) {
+      case .torchScript, .exportedProgram, .onnx: return checkpoint
+      default: return nil
+      }
     }
     guard let bundle, let program = bundle.program else { return nil }
     do {
