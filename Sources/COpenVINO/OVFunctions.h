@@ -34,6 +34,21 @@ typedef struct {
   ov_dimension_t *dims;
 } ov_partial_shape_t;
 
+/// The time of one layer in the last run; the times are microseconds.
+typedef struct {
+  int32_t status;
+  int64_t real_time;
+  int64_t cpu_time;
+  const char *node_name;
+  const char *exec_type;
+  const char *node_type;
+} ov_profiling_info_t;
+
+typedef struct {
+  ov_profiling_info_t *profiling_infos;
+  size_t size;
+} ov_profiling_info_list_t;
+
 typedef struct ov_port ov_port_t;
 typedef struct ov_tensor ov_tensor_t;
 
@@ -78,6 +93,8 @@ typedef struct ov_tensor ov_tensor_t;
   X(infer_request_set_input_tensor_by_index, int32_t, (OVRequest * request, size_t index, const ov_tensor_t *tensor)) \
   X(infer_request_set_output_tensor_by_index, int32_t, (OVRequest * request, size_t index, const ov_tensor_t *tensor)) \
   X(infer_request_infer, int32_t, (OVRequest * request))                                                             \
+  X(infer_request_get_profiling_info, int32_t, (const OVRequest *request, ov_profiling_info_list_t *layers))         \
+  X(profiling_info_list_free, void, (ov_profiling_info_list_t * layers))                                             \
   X(infer_request_free, void, (OVRequest * request))                                                                 \
   X(tensor_create_from_host_ptr, int32_t, (uint32_t type, ov_shape_t shape, void *data, ov_tensor_t **tensor))       \
   X(tensor_free, void, (ov_tensor_t * tensor))

@@ -169,6 +169,22 @@ char *OVRequestInfer(const OVLibrary *library, OVRequest *request) {
   return OVError(library, library->infer_request_infer(request));
 }
 
+char *OVRequestLayers(
+    const OVLibrary *library, const OVRequest *request, void *context,
+    void (*each)(void *context, const char *name, const char *kind, int64_t microseconds)) {
+  enum { Executed = 2 };
+  ov_profiling_info_list_t layers = {0};
+  char *error = OVError(library, library->infer_request_get_profiling_info(request, &layers));
+  if (error) return error;
+  for (size_t index = 0; index < layers.size; index++) {
+    const ov_profiling_info_t *layer = &layers.profiling_infos[index];
+    if (layer->status != Executed || !layer->node_name || !layer->node_type) continue;
+    each(context, layer->node_name, layer->node_type, layer->real_time);
+  }
+  library->profiling_info_list_free(&layers);
+  return NULL;
+}
+
 void OVRequestFree(const OVLibrary *library, OVRequest *request) {
   if (request) library->infer_request_free(request);
 }

@@ -61,6 +61,8 @@ package struct EngineOptions: Sendable, Hashable {
   package var batch = 1
   /// A folder where a backend may keep compiled networks between processes; nil for none.
   package var cacheFolder: String?
+  /// Whether sessions are to tell the time of each layer (``Session/layerTimes()``); a run is a little slower then.
+  package var timesLayers = false
 
   package init() {}
 
@@ -101,9 +103,28 @@ package protocol Session: AnyObject {
   /// - Parameter inputs: One tensor for each of ``inputs``, in their order.
   /// - Throws: ``EngineError`` when an input doesn't fit or the run fails; the outputs' contents are then undefined.
   func run(_ inputs: [Tensor], into outputs: inout [Tensor]) throws
+  /// The layers of the last run, in their order, when the engine was made with ``EngineOptions/timesLayers``; none for
+  /// an engine that doesn't tell.
+  func layerTimes() throws -> [LayerTime]
+}
+
+/// The time that one layer took. Engines make one layer of several nodes, and add some of their own.
+package struct LayerTime: Sendable, Hashable {
+  package var name: String
+  /// As the engine calls the operation: `Convolution`.
+  package var kind: String
+  package var seconds: Double
+
+  package init(name: String, kind: String, seconds: Double) {
+    self.name = name
+    self.kind = kind
+    self.seconds = seconds
+  }
 }
 
 extension Session {
+  package func layerTimes() throws -> [LayerTime] { [] }
+
   /// Runs the network; the outputs are new tensors, in the order of ``outputs``.
   package func run(_ inputs: [Tensor]) throws -> [Tensor] {
     var outputs: [Tensor] = []

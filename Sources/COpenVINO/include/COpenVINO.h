@@ -106,6 +106,11 @@ char *_Nullable OVRequestBind(
     const OVLibrary *library, OVRequest *request, OVSide side, size_t index, const OVPort *port, void *data);
 /// Runs the network and returns when its outputs are written.
 char *_Nullable OVRequestInfer(const OVLibrary *library, OVRequest *request);
+/// Calls `each` with the layers of the last run that were executed, for a network compiled with `PERF_COUNT`. The texts
+/// live during the call.
+char *_Nullable OVRequestLayers(
+    const OVLibrary *library, const OVRequest *request, void *context,
+    void (*each)(void *context, const char *name, const char *kind, int64_t microseconds));
 void OVRequestFree(const OVLibrary *library, OVRequest *_Nullable request);
 
 #if defined(__clang__)

@@ -88,6 +88,7 @@ struct OpenVINOProperties: Sendable {
       Self.always + [
         ("INFERENCE_NUM_THREADS", "\(threads)"), ("NUM_STREAMS", "\(min(options.parallelSessions, threads))"),
       ]
+    if options.timesLayers { pairs.append(("PERF_COUNT", "YES")) }
     if let folder = options.cacheFolder { pairs.append((Self.cacheFolder, folder)) }
   }
 

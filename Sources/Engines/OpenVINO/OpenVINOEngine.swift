@@ -56,6 +56,8 @@ final class OpenVINOSession: Session {
     try withExtendedLifetime((dense, outputs)) { try request.infer() }
   }
 
+  func layerTimes() throws -> [LayerTime] { try request?.layerTimes() ?? [] }
+
   /// The request of these shapes; made anew when they differ from the last run's.
   private func request(for shapes: [Shape]) throws -> OpenVINORequest {
     if let request, request.plan.inputShapes == shapes { return request }

@@ -172,7 +172,7 @@ final class OpenVINOPlan: Sendable {
 /// One run at a time of a plan.
 final class OpenVINORequest {
   let plan: OpenVINOPlan
-  private let handle: OpaquePointer
+  fileprivate let handle: OpaquePointer
 
   init(_ plan: OpenVINOPlan, _ handle: OpaquePointer) {
     self.plan = plan
@@ -191,6 +191,23 @@ final class OpenVINORequest {
 
   func infer() throws {
     if let reason = takeText(OVRequestInfer(plan.runtime.library, handle)) { throw OpenVINOPlan.failed(reason) }
+  }
+}
+
+extension OpenVINORequest {
+  /// The layers of the last run.
+  func layerTimes() throws -> [LayerTime] {
+    var layers: [LayerTime] = []
+    let reason = withUnsafeMutablePointer(to: &layers) { list in
+      takeText(
+        OVRequestLayers(plan.runtime.library, handle, list) { context, name, kind, microseconds in
+          context.assumingMemoryBound(to: [LayerTime].self).pointee.append(
+            LayerTime(
+              name: String(cString: name), kind: String(cString: kind), seconds: Double(microseconds) * 1e-6))
+        })
+    }
+    if let reason { throw OpenVINOPlan.failed("it doesn't tell the time of its layers: \(reason)") }
+    return layers
   }
 }
 
