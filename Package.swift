@@ -83,7 +83,9 @@ let package = Package(
 
     // Scans.
     library("Images", ["Tensors", "CKernels", "CDeflate", "Files", "Diagnostics"]),
-    library("Transforms", ["Images", "Tensors", "Arguments", "CKernels", "Files", "Diagnostics", collections]),
+    library(
+      "Transforms",
+      ["Images", "Tensors", "Arguments", "PythonSyntax", "CKernels", "Files", "Diagnostics", collections]),
 
     // The whole way, and how it is called.
     library(

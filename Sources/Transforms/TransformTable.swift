@@ -14,6 +14,7 @@ package enum TransformTable {
     ("CastToTyped", { try CastToTyped($0) }),
     ("ToTensord", { try ToTensord($0) }),
     ("ToDeviced", { try ToDeviced($0) }),
+    ("Lambdad", { try Lambdad($0) }),
     ("Orientationd", { try Orientationd($0) }),
     ("Spacingd", { try Spacingd($0) }),
     ("SqueezeDimd", { try SqueezeDimd($0) }),
@@ -24,6 +25,23 @@ package enum TransformTable {
     ("KeepLargestConnectedComponentd", { try KeepLargestConnectedComponentd($0) }),
     ("RemoveSmallObjectsd", { try RemoveSmallObjectsd($0) }),
     ("FillHolesd", { try FillHolesd($0) }),
+    ("Rotate90d", { try Rotate90d($0) }),
+    ("Transposed", { try Transposed($0) }),
+    ("AsChannelLastd", { try AsChannelLastd($0) }),
+    ("Identityd", { try Identityd($0) }),
+    ("ConcatItemsd", { try ConcatItemsd($0) }),
+    ("SelectItemsd", { try SelectItemsd($0) }),
+    ("DeleteItemsd", { try DeleteItemsd($0) }),
+    ("CopyItemsd", { try CopyItemsd($0) }),
+    ("ThresholdIntensityd", { try ThresholdIntensityd($0) }),
+    ("ShiftIntensityd", { try ShiftIntensityd($0) }),
+    ("AdjustContrastd", { try AdjustContrastd($0) }),
+    ("LabelToMaskd", { try LabelToMaskd($0) }),
+    ("MeanEnsembled", { try MeanEnsembled($0) }),
+    ("VoteEnsembled", { try VoteEnsembled($0) }),
+    ("ResizeWithPadOrCropd", { try ResizeWithPadOrCropd($0) }),
+    ("SpatialCropd", { try SpatialCropd($0) }),
+    ("BorderPadd", { try BorderPadd($0) }),
     ("Flipd", { try Flipd($0) }),
     ("SpatialPadd", { try SpatialPadd($0) }),
     ("DivisiblePadd", { try DivisiblePadd($0) }),
@@ -51,10 +69,6 @@ package enum TransformTable {
     guard let name = canonicalName(component.target), let build = byName[name] else {
       if component.className.hasPrefix("Rand") {
         throw TransformError.random(component.target, path: component.path)
-      }
-      if ["Lambdad", "LambdaD", "LambdaDict"].contains(component.className) {
-        throw TransformError.refused(
-          component.target, path: component.path, reason: "its function is Python code, which is never executed")
       }
       throw TransformError.unknownTarget(
         component.target, path: component.path, known: nearestFirst(component.className))

@@ -1,6 +1,8 @@
 import Arguments
 import Diagnostics
+import Images
 import OrderedCollections
+import Tensors
 import Testing
 import Transforms
 
@@ -55,8 +57,33 @@ import Transforms
     #expect(message("RandFlipd").contains("RandFlipd is a random transform"))
   }
 
-  @Test func aPythonFunctionIsRefused() {
-    #expect(message("Lambdad", ["func": .lambda("lambda x: x[1:]")]).contains("never executed"))
+  @Test(arguments: [
+    ("lambda x: x.numpy()", "the call of 'x.numpy'"), ("lambda x: torch.load('a')", "the call of 'torch.load'"),
+    ("lambda x: os.system('ls')", "the call of 'os.system'"), ("lambda x: y + 1", "the name 'y'"),
+    ("lambda x: x.__class__", "'x.__class__'"), ("lambda x: [i for i in x]", "'[i for i in x]'"),
+    ("lambda x: x ** 2", "'**'"), ("lambda x: x[::2]", "the index"), ("lambda x: x[y]", "the index"),
+    ("lambda x: 0 < x < 1", "the comparison"), ("lambda x, y: x", "no lambda of one argument"),
+    ("lambda x: 'a'", "'a'"), ("lambda: 1", "no lambda of one argument"), ("lambda x: not x", "'not'"),
+    ("lambda x: torch.where(*x)", "'*' in a call"), ("lambda x: (lambda y: y)(x)", "the call of"), ("3", "no lambda"),
+  ]) func whatALambdaMayNotDoIsRefusedByName(_ source: String, _ construct: String) {
+    let text = message("Lambdad", ["func": .lambda(source)])
+    #expect(text.contains(construct), "\(text)")
+    #expect(text.contains("preprocessing#transforms#2"))
+  }
+
+  @Test(arguments: [
+    ("lambda x: x[[7]]", "the index 7"), ("lambda x: x[0, 0, 0, 0, 0]", "5 indices"), ("lambda x: 3", "no tensor"),
+    ("lambda x: x + x[:, :2]", "the shapes"), ("lambda x: ~x", "'~'"), ("lambda x: x & x", "floats"),
+    ("lambda x: (x > 0) - (x > 1)", "on masks"), ("lambda x: torch.where(x, 1, 0)", "without a mask"),
+    ("lambda x: x.to(torch.uint8) + 1", "on uint8"), ("lambda x: x * (9223372036854775807 + 1)", "64 bits"),
+    ("lambda x: torch.clamp(x)", "without bounds"), ("lambda x: torch.maximum(x)", "'other'"),
+    ("lambda x: x.round(2)", "more arguments"), ("lambda x: x + 1 / 0", "'/' of these numbers"),
+  ]) func whatPyTorchWouldRefuseInALambdaIsAnError(_ source: String, _ reason: String) throws {
+    let voxels = Tensor((0..<24).map { Float($0) }, [1, 4, 3, 2])
+    var sample = Sample(["image": .image(TransformedImage(voxels: voxels, affine: .identity))])
+    let transform = try build("Lambdad", ["func": .lambda(source)])
+    let error = #expect(throws: TransformError.self) { try transform.apply(&sample) }
+    #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
   }
 
   @Test func anUnknownArgumentIsNamed() {

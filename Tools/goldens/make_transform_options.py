@@ -77,6 +77,58 @@ for im, extra in {"plane": [], "plane_ra": [T("Orientationd", axcodes="RA")]}.it
 cases["plane_resize"] = ("plane", L + [T("Resized", spatial_size=[9, 16], mode="bilinear")], None)
 cases["plane_pad"] = ("plane", L + [T("SpatialPadd", spatial_size=[20, 20])], None)
 
+# Two channels: the image, and a copy of it scaled to 0...100.
+L2 = L + [T("CopyItemsd", names=["b"]), {"_target_": "ScaleIntensityd", "keys": "b", "minv": 0, "maxv": 100},
+          {"_target_": "ConcatItemsd", "keys": ["image", "b"], "name": "image"}, {"_target_": "DeleteItemsd", "keys": ["b", "c"]}]
+for name, function in {
+    "slice": "x[1:]", "pick": "x[[1, 0], ..., 1:]", "index": "x[:, 2:-1, :, 3]", "new_axis": "x[0][None]",
+    "labels": "torch.where(x[[1]] > 50, 4, torch.where(x[[0]] > 100, 1, torch.where(x[[1]] > 20, 2, 0)))",
+    "mask": "(x > 20) & ~(x >= 80) | (x == 0)", "xor": "(x > 20) ^ (x[1] <= 40.5)", "arithmetic": "x * 2 - 1.5 / (x + 400)",
+    "clamp": "torch.clamp(x, min=0, max=50.5)", "maximum": "torch.maximum(x[:1], x[1:])", "clip": "x.clip(10, 20)",
+    "methods": "x.abs().sqrt().round()", "sigmoid": "torch.sigmoid(-x / 30)", "float": "(x > 50).float() - 3",
+    "nan": "torch.nan_to_num(x / 0, nan=255, posinf=7)", "integers": "x.long() * 2 + True", "halves": "x.int() / 2",
+    "logical": "torch.logical_and(x > 3, x[1] < 9)", "where_float": "torch.where(x > 30, x, 0.5)",
+    "threshold": "x >= 31.7", "cast": "(x.abs() / 4).to(torch.uint8)", "folded": "x * (2 + 3 * 4 - 0.5)",
+}.items():
+    cases[f"lambda_{name}_small"] = ("small", L2 + [T("Lambdad", func=f"$lambda x: {function}")], None)
+cases["lambda_inverse_small"] = ("small", L + [T("Lambdad", func="$lambda x: x / 3", inv_func="$lambda x: x * 3 + 1")], [I(False)])
+cases["lambda_overwrite_small"] = ("small", L + [T("Lambdad", func="$lambda x: x * 2", overwrite="c"), {"_target_": "ConcatItemsd", "keys": ["image", "c"], "name": "image"}], None)
+for im in ("small", "turned"):
+    for name, arguments in {"": {}, "_back": {"k": 3, "spatial_axes": [0, 2]}, "_half": {"k": 2, "spatial_axes": [1, 2]},
+                            "_last": {"k": -3, "spatial_axes": [-1, 0]}}.items():
+        cases[f"rotate90{name}_{im}"] = (im, L + [T("Rotate90d", **arguments)], None)
+        cases[f"invert_rotate90{name}_{im}"] = (im, L + [T("Rotate90d", **arguments)], [I(False)])
+for name, t in {
+    "resize_crop": T("ResizeWithPadOrCropd", spatial_size=[12, 7, -1]),
+    "resize_crop_edge": T("ResizeWithPadOrCropd", spatial_size=11, method="end", mode="edge"),
+    "spatial_crop": T("SpatialCropd", roi_center=[4, 5, 6], roi_size=[5, 4, 20]),
+    "spatial_crop_start": T("SpatialCropd", roi_start=[-2, 3], roi_end=[6, 9]),
+    "spatial_crop_one": T("SpatialCropd", roi_start=2, roi_end=5),
+    "border": T("BorderPadd", spatial_border=[1, 2, 3]), "border_sides": T("BorderPadd", spatial_border=[0, 1, 2, 3, 0, 4], mode="reflect"),
+    "transpose": T("Transposed", indices=[0, 2, 1, 3]),
+}.items():
+    cases[f"{name}_small"] = ("small", L + [t], None)
+    cases[f"invert_{name}_small"] = ("small", L + [t], [I(False)])
+for name, t in {
+    "transpose_reversed": T("Transposed", indices=None), "channel_last": T("AsChannelLastd"),
+    "above": T("ThresholdIntensityd", threshold=30.5, cval=-2), "below": T("ThresholdIntensityd", threshold=30.5, above=False),
+    "shift": T("ShiftIntensityd", offset=-12.25), "contrast": T("AdjustContrastd", gamma=0.7),
+    "contrast_inverted": T("AdjustContrastd", gamma=2.2, invert_image=True, retain_stats=True), "identity": T("Identityd"),
+    "select": T("SelectItemsd"), "mask_channels": T("LabelToMaskd", select_labels=[1], merge_channels=True),
+}.items():
+    cases[f"{name}_small"] = ("small", L2 + [t], None)
+# Three label maps that differ.
+V = L + [T("ScaleIntensityd", minv=0, maxv=3), T("CopyItemsd", times=2, names=["b", "c"])]
+B = [{"_target_": "Flipd", "keys": "b"}, {"_target_": "ScaleIntensityd", "keys": "c", "minv": 0, "maxv": 1.4}]
+R = [{"_target_": "AsDiscreted", "keys": ["image", "b", "c"], "rounding": "torchrounding"}]
+M = {"keys": ["image", "b", "c"], "output_key": "image"}
+cases["label_mask"] = ("small", V[:-1] + [T("AsDiscreted", rounding="torchrounding"), T("LabelToMaskd", select_labels=[1, 3])], None)
+cases["mean"] = ("small", V + B + [{"_target_": "MeanEnsembled", **M}], None)
+cases["mean_weighted"] = ("small", V + B + [{"_target_": "MeanEnsembled", **M, "weights": [1, 2.5, 0.5]}], None)
+cases["vote"] = ("small", V + B + R + [{"_target_": "VoteEnsembled", **M, "num_classes": 4}], None)
+T2 = [{"_target_": "ThresholdIntensityd", "keys": ["image", "b", "c"], "threshold": 0.6}, {"_target_": "AsDiscreted", "keys": ["image", "b", "c"], "threshold": 0.5}]
+cases["vote_masks"] = ("small", V + B + T2 + [{"_target_": "VoteEnsembled", **M}], None)
+
 index = {}
 for name, (im, pre, post) in cases.items():
     config = {"preprocessing": {"_target_": "Compose", "transforms": pre}}

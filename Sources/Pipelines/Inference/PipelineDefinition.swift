@@ -25,6 +25,10 @@ struct PipelineDefinition: Sendable {
       window.batchSize = windowBatch
       inferer = window
     }
+    if let windowBatch, var slices = inferer as? SliceInferer {
+      slices.batchSize = windowBatch
+      inferer = slices
+    }
     self.inferer = inferer
     let after = try config.component("postprocessing").saving(to: outputFolder)
     postprocessing = try Compose(after)

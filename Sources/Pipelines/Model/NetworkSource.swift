@@ -230,6 +230,7 @@ package struct NetworkSource: Sendable {
     guard config.resolver.contains("inferer"), let inferer = try? Inferers.make(config.component("inferer")) else {
       return nil
     }
+    if let slices = inferer as? SliceInferer { return rank == 2 ? slices.fixedShape : nil }
     return (inferer as? SlidingWindow)?.fixedShape(rank: rank)
   }
 

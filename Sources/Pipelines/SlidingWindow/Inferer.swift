@@ -25,6 +25,7 @@ package protocol Inferer: Sendable {
 package enum Inferers {
   private static let builders: [(name: String, build: @Sendable (Component) throws -> any Inferer)] = [
     ("SimpleInferer", { try SimpleInferer($0) }),
+    ("SliceInferer", { try SliceInferer($0) }),
     ("SlidingWindowInferer", { try SlidingWindow($0) }),
   ]
 

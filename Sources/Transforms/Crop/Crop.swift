@@ -17,16 +17,9 @@ package struct CenterSpatialCropd: ImageTransform, InvertibleTransform {
   }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
-    let shape = image.spatialShape
-    let size = try SpatialSize.perAxis(size, shape: shape, argument: "roi_size", transform: name)
-    let ranges = zip(shape, size).map { extent, size in
-      let start = max(extent / 2 - size / 2, 0)
-      return start..<min(start + size, extent)
-    }
-    CropOrPad.crop(&image, to: ranges)
-    record(
-      CropOrPad.Uncrop(transform: name, widths: zip(ranges, shape).map { ($0.lowerBound, $1 - $0.upperBound) }),
-      on: &image)
+    let size = try SpatialSize.perAxis(size, shape: image.spatialShape, argument: "roi_size", transform: name)
+    let widths = CropOrPad.cropCentre(&image, to: size)
+    record(CropOrPad.Uncrop(transform: name, widths: widths), on: &image)
   }
 }
 

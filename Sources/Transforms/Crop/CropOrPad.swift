@@ -29,6 +29,18 @@ enum CropOrPad {
     shift(&image, by: ranges.map(\.lowerBound))
   }
 
+  /// Cuts around the centre where the image is larger than `size`.
+  /// - Returns: How much was cut off before and after each axis.
+  static func cropCentre(_ image: inout TransformedImage, to size: [Int]) -> [(before: Int, after: Int)] {
+    let shape = image.spatialShape
+    let ranges = zip(shape, size).map { extent, size in
+      let start = max(extent / 2 - size / 2, 0)
+      return start..<min(start + size, extent)
+    }
+    crop(&image, to: ranges)
+    return zip(ranges, shape).map { ($0.lowerBound, $1 - $0.upperBound) }
+  }
+
   /// Adds voxels before and after each spatial axis.
   /// - Throws: ``TransformError`` when the result is too large.
   static func pad(

@@ -61,9 +61,9 @@ import Testing
     #expect(throws: ArgumentError.self) { try Inferers.make(component("SimpleInferer", ["x": .int(1)])) }
   }
 
-  @Test("unknown inferers are refused with the list", arguments: ["SliceInferer", "scripts.own.SimpleInferer", ""])
+  @Test("unknown inferers are refused with the list", arguments: ["SaliencyInferer", "scripts.own.SimpleInferer", ""])
   func refusesUnknownInferers(_ target: String) {
-    let known = ["SimpleInferer", "SlidingWindowInferer"]
+    let known = ["SimpleInferer", "SliceInferer", "SlidingWindowInferer"]
     #expect(throws: InfererError.unknown(target: target, path: "inferer", known: known)) {
       try Inferers.make(component(target))
     }
