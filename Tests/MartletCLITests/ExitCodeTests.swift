@@ -139,7 +139,7 @@ import Testing
       .run()
     #expect(result.code == 65)
     #expect(result.errors.contains("bad.nii") && result.errors.contains("1 of 2 scans done"))
-    #expect(bundle.results == ["good/good_seg.nii.gz"])
+    #expect(bundle.results == ["good/good_seg.nii.gz", "results.json"])
   }
 
   @Test func failuresOfOneKindKeepTheirCode() throws {
@@ -150,6 +150,8 @@ import Testing
     let result = try CommandLineCase(line, bundle).run(fileLimit: 2)
     #expect(result.code == 74)
     #expect(result.errors.contains("0 of 2 scans done"))
-    #expect(bundle.results.isEmpty)
+    // Nothing can be written for the second one either.
+    #expect(result.errors.contains("1 scan was not begun"))
+    #expect(bundle.results.filter { $0 != "results.json" }.isEmpty)
   }
 }

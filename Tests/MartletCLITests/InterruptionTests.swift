@@ -37,7 +37,7 @@ import Testing
       #expect(bundle.results.isEmpty)
       return
     }
-    #expect(bundle.results == ["scan/scan_seg.nii.gz"])
+    #expect(bundle.results == ["results.json", "scan/scan_seg.nii.gz"])
     #expect(try NIfTIImage(path: bundle.output + "/scan/scan_seg.nii.gz").header.shape == [120, 120, 60])
   }
 

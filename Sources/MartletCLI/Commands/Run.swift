@@ -10,20 +10,37 @@ struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Takes scans to segmentations with a bundle's own pre- and post-processing.",
     discussion: """
-      Example:
+      Examples:
         martlet run Examples/brain-tissue --input 'scans/*.nii.gz' --output results --picture brain.png
+        martlet run BUNDLE --input dataset.json --datalist-key testing --output results --resume
+        martlet run BRATS --input t1c.nii.gz,t1.nii.gz,t2.nii.gz,flair.nii.gz --output results
 
-      A scan that fails is reported and skipped; the exit code then tells of it.
+      An input is a file, a folder, a quoted pattern, files with commas between them that are the channels of one scan,
+      or a datalist: JSON (also in the Medical Segmentation Decathlon's form) or CSV with a column 'image'.
+
+      A scan that fails is reported and skipped; the exit code then tells of it. The output folder's results.json tells
+      what became of each scan. With --resume, scans whose results are there and still right are left out: the content of
+      the scan, the bundle and the options decide, not the time.
       """)
 
   @Argument(help: "The folder of a bundle or an engine package.")
   var model: String
 
-  @Option(name: .shortAndLong, parsing: .upToNextOption, help: "Scans: files, folders or quoted patterns.")
+  @Option(
+    name: .shortAndLong, parsing: .upToNextOption, help: "Scans: files, folders, quoted patterns or datalists.")
   var input: [String]
 
   @Option(name: .shortAndLong, help: "The folder for the results.")
   var output: String
+
+  @Option(help: "The list of cases in a JSON datalist. Default: testing, or the only one.")
+  var datalistKey: String?
+
+  @Option(help: "The folder where a datalist's relative paths begin. Default: the datalist's.")
+  var baseDir: String?
+
+  @Flag(help: "Leave out the scans whose results are there and still right.")
+  var resume = false
 
   @Option(help: "Draws the result over the scan (of the last scan, when there are several).")
   var picture: String?
@@ -37,34 +54,19 @@ struct Run: ParsableCommand {
 
   func run() throws {
     try OptionError.requireFolder(output)
-    let scans = try ScanList.expand(input)
+    let scans = try ScanList.expand(input, .init(datalistKey: datalistKey, baseFolder: baseDir))
     try ScanList.requireDifferentNames(scans)
     try requireReferencesAndPicture()
-    let pipeline = try pipeline()
-    var reports: [RunReport] = []
-    var failures: [(scan: String, diagnosis: Diagnosis)] = []
-    for scan in scans {
-      do {
-        reports.append(try segment(scan, pipeline))
-        if !printing.json { try printing.show(reports[reports.count - 1].text) }
-      } catch let error as any DiagnosedError {
-        let diagnosis = error.diagnosis
-        if diagnosis.kind == .interrupted || error is TerminalError || scans.count == 1 { throw error }
-        Terminal.report(diagnosis.within(scan))
-        failures.append((scan, diagnosis))
-      }
-    }
-    if printing.json {
-      let failed = failures.map { RunSummary.Failure(scan: $0.scan, error: $0.diagnosis.description) }
-      try Terminal.printJSON(RunSummary(results: reports, failures: failed))
-    }
-    if scans.count > 1 { printing.note("\(reports.count) of \(scans.count) scans done") }
-    if let kind = Self.commonKind(failures.map(\.diagnosis.kind)) { throw ExitCode(kind.exitCode) }
-  }
-
-  /// The kind that tells of all failures: the one that they share, or wrong content when there are several.
-  private static func commonKind(_ kinds: [Diagnosis.Kind]) -> Diagnosis.Kind? {
-    kinds.first.map { first in kinds.allSatisfy { $0 == first } ? first : .data }
+    let opened = try Model(path: model)
+    let pipeline = try pipeline(opened)
+    let key = try BundlePipeline.key(of: opened, try network.options(), try engine.choice())
+    var session = RunSession(
+      scans: scans, pipeline: pipeline, journal: RunJournal(folder: output, model: model, modelKey: key),
+      printing: printing)
+    session.picture = picture
+    session.references = reference
+    session.isResuming = resume
+    try session.run()
   }
 
   /// What can't be opened or created is said before the work, not after it.
@@ -73,8 +75,7 @@ struct Run: ParsableCommand {
     if let picture { try Folders.create(Paths.parent(of: picture)) }
   }
 
-  private func pipeline() throws -> BundlePipeline {
-    let opened = try Model(path: model)
+  private func pipeline(_ opened: Model) throws -> BundlePipeline {
     switch opened {
     case .bundle(let bundle):
       return try BundlePipeline(bundle, try network.options(), try engine.choice(), outputFolder: output)
@@ -89,29 +90,4 @@ struct Run: ParsableCommand {
       throw ModelError.notABundle(kind: opened.kind, path: model)
     }
   }
-
-  private func segment(_ scan: String, _ pipeline: BundlePipeline) throws -> RunReport {
-    let display = ProgressDisplay(title: Paths.name(of: scan), isQuiet: printing.quiet)
-    defer { display.finish() }
-    let result = try pipeline.run(scan, progress: display.observer)
-    let names = pipeline.labelNames
-    let comparisons = try reference.map { try RunReport.Comparison(result.result, reference: $0) }
-    if let picture {
-      let volume = try NIfTIImage(path: scan).volume()
-      try SegmentationPicture(scan: volume, labels: result.result, names: names).write(to: picture)
-    }
-    display.finish()
-    return try RunReport(result, names: names, comparisons: comparisons, picture: picture)
-  }
-}
-
-/// All of a `run` for `--json`.
-private struct RunSummary: Encodable {
-  struct Failure: Encodable {
-    var scan: String
-    var error: String
-  }
-
-  var results: [RunReport]
-  var failures: [Failure]
 }

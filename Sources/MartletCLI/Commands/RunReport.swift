@@ -39,7 +39,7 @@ struct RunReport: Encodable {
   var peakMemory: Int
 
   init(_ result: ScanResult, names: [Int: String], comparisons: [Comparison], picture: String?) throws {
-    scan = result.scan
+    scan = result.scan.path
     files = result.outputs
     self.comparisons = comparisons
     self.picture = picture

@@ -5,6 +5,13 @@ import Foundation
 enum Terminal {
   static let isInteractive = isatty(STDERR_FILENO) == 1
 
+  /// The width of the terminal that standard error goes to.
+  static var columns: Int {
+    var size = winsize()
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
   /// Prints an error as one paragraph.
   static func report(_ diagnosis: Diagnosis) { printError("error: \(diagnosis)") }
 

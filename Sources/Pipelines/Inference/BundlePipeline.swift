@@ -64,8 +64,8 @@ package struct BundlePipeline: Sendable {
   /// session, which would cost as much memory again.
   private static func sessionCount(_ choice: EngineChoice, _ inferer: any Inferer, _ graph: Graph?) -> Int {
     let options = choice.options
-    guard options.device.kind == .cpu, inferer is SlidingWindow, options.parallelSessions == 1,
-      (graph?.largestValue ?? 0) < 96 << 20
+    guard options.device.kind == .cpu, inferer is SlidingWindow || inferer is SliceInferer,
+      options.parallelSessions == 1, (graph?.largestValue ?? 0) < 96 << 20
     else { return options.parallelSessions }
     return min(2, options.threads ?? EngineOptions.usableCores)
   }
@@ -76,24 +76,57 @@ package struct BundlePipeline: Sendable {
     return Dictionary(uniqueKeysWithValues: names.map { ($0.key, $0.value) })
   }
 
-  /// Takes one scan to its result and writes it.
-  /// - Parameter path: a NIfTI file.
-  /// - Throws: what is wrong with the scan; `InterruptedError`; errors of the engine and of writing.
+  /// Takes the scan in one NIfTI file to its result and writes it.
+  /// - Throws: as the other `run`.
   package func run(_ path: String, progress: ProgressObserver? = nil) throws -> ScanResult {
+    try run(Scan(path), progress: progress)
+  }
+
+  /// Takes one scan to its result and writes it.
+  /// - Throws: what is wrong with the scan; `InterruptedError`; errors of the engine and of writing.
+  package func run(_ scan: Scan, progress: ProgressObserver? = nil) throws -> ScanResult {
+    do {
+      return try finish(try predict(try prepare(scan, progress: progress), progress: progress), progress: progress)
+    } catch let failure as OutputFailure {
+      throw failure.underlying
+    }
+  }
+
+  /// Reads a scan and preprocesses it.
+  func prepare(_ scan: Scan, progress: ProgressObserver?) throws -> PreparedScan {
     var times = StageTimes()
-    var sample = Sample([definition.imageKey: .path(path)])
+    var sample = try scan.sample(imageKey: definition.imageKey)
     try times.measure("preprocessing") {
       try definition.preprocessing.apply(&sample, stage: "preprocessing", progress: progress)
     }
+    return PreparedScan(scan: scan, sample: sample, times: times)
+  }
+
+  /// Runs the network on a scan; the sample has the prediction afterwards.
+  func predict(_ prepared: PreparedScan, progress: ProgressObserver?) throws -> PreparedScan {
+    var result = prepared
     // Labels that depend on their own voxel alone are found as soon as the last window over it is done.
     let reduction = definition.postprocessing.splittingReduction(of: definition.predictionKey)
-    let prediction = try times.measure("inference") { try infer(&sample, reduction?.steps, progress) }
-    try sample.setPrediction(definition.predictionKey, prediction, like: definition.imageKey)
-    try times.measure("postprocessing") {
-      try (reduction?.rest ?? definition.postprocessing).apply(&sample, stage: "postprocessing", progress: progress)
+    let prediction = try result.times.measure("inference") { try infer(&result.sample, reduction?.steps, progress) }
+    try result.sample.setPrediction(definition.predictionKey, prediction, like: definition.imageKey)
+    return result
+  }
+
+  /// Post-processes a prediction and writes it.
+  /// - Throws: ``OutputFailure`` when it can't be written.
+  func finish(_ predicted: PreparedScan, progress: ProgressObserver?) throws -> ScanResult {
+    var times = predicted.times
+    var sample = predicted.sample
+    let reduction = definition.postprocessing.splittingReduction(of: definition.predictionKey)
+    do {
+      try times.measure("postprocessing") {
+        try (reduction?.rest ?? definition.postprocessing).apply(&sample, stage: "postprocessing", progress: progress)
+      }
+    } catch let error as any DiagnosedError where [.inputOutput, .cantCreate].contains(error.diagnosis.kind) {
+      throw OutputFailure(underlying: error)
     }
     let result = try sample.image(definition.predictionKey, for: "the result").volume(for: "the result")
-    return ScanResult(scan: path, outputs: sample.savedPaths, times: times.stages, result: result)
+    return ScanResult(scan: predicted.scan, outputs: sample.savedPaths, times: times.stages, result: result)
   }
 
   /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`, or what `reduction` makes of it.

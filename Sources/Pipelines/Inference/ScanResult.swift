@@ -4,7 +4,7 @@ package import Images
 
 /// What became of one scan.
 package struct ScanResult: Sendable {
-  package let scan: String
+  package let scan: Scan
   /// The files that were written.
   package let outputs: [String]
   /// Seconds of each stage, in order.
@@ -16,7 +16,7 @@ package struct ScanResult: Sendable {
 }
 
 /// Collects how long each stage takes.
-struct StageTimes {
+struct StageTimes: Sendable {
   private(set) var stages: [(stage: String, seconds: Double)] = []
 
   mutating func append(_ other: StageTimes) { stages += other.stages }
@@ -34,6 +34,8 @@ package enum ScanError: DiagnosedError, Equatable {
   /// One NaN or infinity spreads over all that a window or a normalisation sees.
   case notFinite(voxels: Int)
   case noScans(patterns: [String])
+  /// A datalist's case lacks the image that the pipeline loads.
+  case missingImage(key: String, available: [String])
   case sameOutput(scans: [String])
 
   package var diagnosis: Diagnosis {
@@ -51,6 +53,10 @@ package enum ScanError: DiagnosedError, Equatable {
       Diagnosis(
         .noInput, "no scan was found", at: patterns.joined(separator: ", "), expected: ".nii or .nii.gz files",
         hint: "give a file, a folder with scans, or a quoted pattern such as 'scans/*.nii.gz'")
+    case .missingImage(let key, let available):
+      Diagnosis(
+        .data, "the case has no '\(key)'", expected: "the image that the bundle's LoadImaged reads",
+        hint: "the datalist has \(available.map { "'\($0)'" }.joined(separator: ", ")); name the image '\(key)' there")
     case .sameOutput(let scans):
       Diagnosis(
         .usage, "these scans have the same name, so their results would overwrite each other", at: scans,

@@ -16,7 +16,7 @@ import Testing
 
   private func names(_ patterns: [String]) throws -> [String] {
     try ScanList.expand(patterns.map { $0.isEmpty ? folder.path : folder.file($0) }).map {
-      String($0.dropFirst(folder.path.count + 1))
+      String($0.path.dropFirst(folder.path.count + 1))
     }
   }
 
@@ -51,10 +51,12 @@ import Testing
     ["x/scan.nii", "y/scan.nii"], ["x/scan.nii", "x/scan.nii.gz"], ["scan", "y/scan.nii.gz"],
   ])
   func scansWhoseResultsWouldHaveOneNameClash(_ scans: [String]) {
-    #expect(throws: ScanError.sameOutput(scans: scans)) { try ScanList.requireDifferentNames(["z/other.nii"] + scans) }
+    #expect(throws: ScanError.sameOutput(scans: scans)) {
+      try ScanList.requireDifferentNames((["z/other.nii"] + scans).map { Scan($0) })
+    }
   }
 
   @Test func differentNamesPass() throws {
-    try ScanList.requireDifferentNames(["a.1.nii", "a.2.nii", "a.nii.gz", ".nii"])
+    try ScanList.requireDifferentNames(["a.1.nii", "a.2.nii", "a.nii.gz", ".nii"].map { Scan($0) })
   }
 }

@@ -1,0 +1,112 @@
+package import Diagnostics
+import Dispatch
+import Synchronization
+
+/// Takes many scans through a pipeline: while one is with the network, the next is read and preprocessed, and the last
+/// one is post-processed and written. No more than these three are in memory.
+package struct BatchRun: Sendable {
+  /// What became of the scan of that index.
+  package typealias Outcome = Result<ScanResult, any Error>
+  package typealias Observer = @Sendable (_ scan: Int, _ update: ProgressUpdate) -> Void
+
+  private let pipeline: BundlePipeline
+  private let scans: [Scan]
+  private let progress: Observer?
+
+  package init(_ pipeline: BundlePipeline, scans: [Scan], progress: Observer? = nil) {
+    self.pipeline = pipeline
+    self.scans = scans
+    self.progress = progress
+  }
+
+  /// Takes the scans `indices` to their results, in this order, and gives each to `receive` as soon as it is written.
+  ///
+  /// A scan that fails doesn't end the run, but one whose result can't be written does: the others would fail as well.
+  /// - Throws: `InterruptedError`; what writing threw, after `receive` had it; what `receive` throws. No work goes on
+  ///   after that.
+  package func run(_ indices: [Int], receive: (Int, Outcome) throws -> Void) throws {
+    var waiting: (index: Int, result: Later<ScanResult>)?
+    var next: Later<PreparedScan>?
+    // Whatever happens, nothing is at work any more afterwards.
+    defer {
+      next?.finish()
+      waiting?.result.finish()
+    }
+    for (place, index) in indices.enumerated() {
+      let current = next ?? prepare(index)
+      next = nil
+      let prepared = Self.outcome { try current.value() }
+      if place + 1 < indices.count, !Cancellation.isRequested { next = prepare(indices[place + 1]) }
+      let predicted = Self.outcome { try pipeline.predict(try prepared.get(), progress: observer(index)) }
+      if let last = waiting {
+        waiting = nil
+        try deliver(last.index, Self.outcome { try last.result.value() }, receive)
+      }
+      switch predicted {
+      case .success(let scan):
+        let observer = observer(index)
+        waiting = (index, Later { [pipeline] in try pipeline.finish(scan, progress: observer) })
+      case .failure(let error):
+        try deliver(index, .failure(error), receive)
+      }
+    }
+    if let last = waiting {
+      waiting = nil
+      try deliver(last.index, Self.outcome { try last.result.value() }, receive)
+    }
+  }
+
+  private func deliver(_ index: Int, _ outcome: Outcome, _ receive: (Int, Outcome) throws -> Void) throws {
+    guard case .failure(let error) = outcome else { return try receive(index, outcome) }
+    if error is InterruptedError { throw error }
+    try receive(index, outcome)
+    if let failure = error as? OutputFailure { throw failure.underlying }
+  }
+
+  private func prepare(_ index: Int) -> Later<PreparedScan> {
+    let (scan, observer) = (scans[index], observer(index))
+    return Later { [pipeline] in try pipeline.prepare(scan, progress: observer) }
+  }
+
+  private func observer(_ index: Int) -> ProgressObserver? {
+    guard let progress else { return nil }
+    return { update in progress(index, update) }
+  }
+
+  private static func outcome<Value>(_ body: () throws -> Value) -> Result<Value, any Error> {
+    Result { try body() }
+  }
+}
+
+/// A result can't be written, so that the run can't go on.
+package struct OutputFailure: DiagnosedError {
+  package let underlying: any DiagnosedError
+
+  package var diagnosis: Diagnosis { underlying.diagnosis }
+}
+
+/// Work that is done on another thread.
+private final class Later<Value: Sendable>: Sendable {
+  private let result = Mutex<Result<Value, any Error>?>(nil)
+  private let group = DispatchGroup()
+
+  init(_ body: @escaping @Sendable () throws -> Value) {
+    DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
+      let value = Result { try body() }
+      result.withLock { $0 = value }
+    }
+  }
+
+  func finish() { group.wait() }
+
+  /// Waits for the value and hands it over: it is given once.
+  func value() throws -> Value {
+    group.wait()
+    let value = result.withLock { result in
+      defer { result = nil }
+      return result
+    }
+    guard let value else { throw DefectError("the result of a stage was asked for twice") }
+    return try value.get()
+  }
+}
