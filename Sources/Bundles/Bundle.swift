@@ -41,6 +41,15 @@ package struct Bundle: Sendable {
     }
   }
 
+  /// The file that describes the bundle; nil where there is none.
+  package var metadataFile: String? { Self.metadataFile(in: path) }
+
+  /// What `file` says, or the bundle's own metadata.
+  /// - Throws: ``BundleError``, ``ConfigError``, `FileError`.
+  package func metadata(_ file: String?) throws -> Metadata? {
+    try file.map { try Metadata(try ConfigTree.read($0), file: $0) } ?? metadata
+  }
+
   /// The bundle's own files that aren't configs; nil where absent.
   package var license: String? { Self.firstFile(in: path, ["LICENSE", "LICENSE.txt", "docs/LICENSE"]) }
   package var readme: String? { Self.firstFile(in: path, ["docs/README.md", "README.md"]) }

@@ -13,8 +13,8 @@ struct MartletCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Run.self, Export.self, Infer.self, Bench.self, Transform.self, Inspect.self, Doctor.self, TrtExport.self,
-      OnnxExport.self, Survey.self, Operators.self,
+      Run.self, Export.self, Infer.self, Bench.self, Transform.self, Inspect.self, Verify.self, Doctor.self,
+      TrtExport.self, OnnxExport.self, Survey.self, Operators.self,
     ])
 
   static func main() {

@@ -67,7 +67,7 @@ import Testing
     try CommandLineCase("run BUNDLE --input FILE --output RESULTS --quiet --json").run().expectRefusal(65, ["file"])
   }
 
-  @Test(arguments: ["run", "export", "infer", "transform", "inspect", "doctor", "trt_export", "onnx_export"])
+  @Test(arguments: ["run", "export", "infer", "transform", "inspect", "verify", "doctor", "trt_export", "onnx_export"])
   func everyCommandHasHelpWithAnExample(_ command: String) throws {
     for line in ["\(command) --help", "help \(command)"] {
       let result = try CommandLineCase(line).run()

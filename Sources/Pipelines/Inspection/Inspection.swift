@@ -150,7 +150,10 @@ package struct Inspection: Sendable, Encodable {
     add("bundle", [("name", metadata?.name), ("version", metadata?.version), ("task", metadata?.task)])
     let config = try ModelConfig(.bundle(bundle), options)
     inspectNetwork(config, bundle, options)
-    for id in ["preprocessing", "inferer", "postprocessing"] { add(id, Self.steps(config, id)) }
+    for id in ["preprocessing", "inferer", "postprocessing"] {
+      add(id, PipelineStep.steps(of: id, config).map(Self.fact))
+    }
+    add("expressions that aren't evaluated", RefusedExpression.all(in: config).map { ($0.path, $0.reason) })
     if let output = metadata?.outputs.first { add("labels", output.channelNames.map { ("\($0.key)", $0.value) }) }
   }
 
@@ -179,16 +182,12 @@ package struct Inspection: Sendable, Encodable {
     }
   }
 
-  /// A pipeline entry's steps; what can't be resolved is said in its place.
-  private static func steps(_ config: ModelConfig, _ id: String) -> [(String, String?)] {
-    guard config.resolver.contains(id) else { return [("missing", "the config has no entry '\(id)'")] }
-    do {
-      let component = try config.component(id)
-      let parts = component.children
-      return (parts.isEmpty ? [component] : parts).map { ($0.className, text($0)) }
-    } catch {
-      return [("refused", "\(error)")]
-    }
+  /// A step with its arguments, and what is wrong with it.
+  private static func fact(_ step: PipelineStep) -> (String, String?) {
+    let arguments = step.component.map(text) ?? ""
+    guard let problem = step.problem else { return (step.name, arguments) }
+    let place = problem.location.isEmpty ? "" : ", at \(problem.location.joined(separator: ", "))"
+    return (step.name, "refused: \(problem.what)\(place)" + (arguments.isEmpty ? "" : "  [\(arguments)]"))
   }
 
   private static func text(_ component: Component) -> String {
