@@ -6,8 +6,12 @@ import Testing
 
 /// A two-dimensional network sees a volume slice by slice.
 @Suite struct SliceInfererTests {
-  private static let volume = Tensor(
-    (0..<2 * 11 * 9 * 7).map { Float(($0 * 31) % 101) / 7 - 3 }, [1, 2, 11, 9, 7])
+  private static let volume: Tensor = {
+    let shape: Shape = [1, 2, 11, 9, 7]
+    var values: [Float] = []
+    for index in 0..<shape.count { values.append(Float(index * 31 % 101)) }
+    return Tensor(values, shape)
+  }()
 
   private func component(_ arguments: OrderedDictionary<String, PlainValue>) -> Component {
     Component(target: "SliceInferer", arguments: arguments, path: "inferer")
