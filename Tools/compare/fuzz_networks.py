@@ -669,7 +669,9 @@ def DiffusionModelUNet(d):
     d.maybe(a, "resblock_updown", d.flag)
     a["num_head_channels"] = d.choice([4, 8, [d.choice([4, 8]) for _ in range(levels)]])
     d.maybe(a, "upcast_attention", d.flag)
-    d.maybe(a, "dropout_cattn", 0.1)
+    # PyTorch's fused attention drops at random in evaluation too, so that MONAI's results with both aren't repeatable.
+    if not a.get("use_flash_attention"):
+        d.maybe(a, "dropout_cattn", 0.1)
     shapes = [[a["in_channels"], *[2 ** (levels - 1) * d.choice([4, 6]) for _ in range(dims)]], "timesteps"]
     if d.flag():
         a["with_conditioning"] = True
