@@ -121,7 +121,7 @@ private func sampled(_ call: Evaluation) throws -> Tensor {
   let (channels, plane) = (input.shape[1], extents.reduce(1, *))
   let count = grid.shape.dimensions[1..<grid.shape.rank - 1].reduce(1, *)
   let (values, places) = (input.array(of: Float.self), grid.array(of: Float.self))
-  let shape = Shape(input.shape.dimensions[..<2] + grid.shape.dimensions[1..<grid.shape.rank - 1])
+  let shape = Shape(Array(input.shape.dimensions[..<2]) + grid.shape.dimensions[1..<grid.shape.rank - 1])
   var result = [Float](repeating: 0, count: shape.count)
   for sample in 0..<input.shape[0] {
     for position in 0..<count {
