@@ -101,7 +101,9 @@ struct ATenOperator: Sendable {
       }
     }
     for (name, value) in keywords {
-      guard let index = parameters.firstIndex(where: { $0.name == name }) else {
+      // The form in place calls `self` what the other may call `input`.
+      let place = parameters.firstIndex { $0.name == name } ?? (name == "self" && !parameters.isEmpty ? 0 : nil)
+      guard let index = place else {
         if Self.ignoredKeywords.contains(name) { continue }
         return nil
       }

@@ -85,33 +85,55 @@ struct ConstantEvaluation {
     case "Not": return array(0, shape).map { [tensor($0.map { $0 == 0 ? 1 : 0 }, type, shape)] }
     default:
       // 64-bit integers beyond 2⁵³ would lose digits on the way through doubles.
-      if let operation = Self.unary[node.operator] {
-        return array(0, shape).map { [tensor($0.map(operation), type, shape)] }
-      }
-      guard let operation = Self.binary[node.operator], let left = array(0, shape), let right = array(1, shape) else {
-        return nil
-      }
-      let divides = node.operator == "Div" && !type.elementType.isFloatingPoint
-      if divides, right.contains(0) { return nil }
-      return [
-        tensor(zip(left, right).map { divides ? ($0 / $1).rounded(.towardZero) : operation($0, $1) }, type, shape)
-      ]
+      if inputs.count == 1 { return unary(type, shape).map { [$0] } }
+      return binary(type, shape).map { [$0] }
     }
   }
 
-  private static let unary: [String: @Sendable (Double) -> Double] = [
-    "Neg": { -$0 }, "Abs": { abs($0) }, "Sqrt": { $0.squareRoot() }, "Floor": { $0.rounded(.down) },
-    "Ceil": { $0.rounded(.up) }, "Round": { $0.rounded(.toNearestOrEven) }, "Reciprocal": { 1 / $0 },
-    "Sign": { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 },
-  ]
+  private func unary(_ type: TensorType, _ shape: Shape) -> Tensor? {
+    guard let values = array(0, shape) else { return nil }
+    func result(_ operation: (Double) -> Double) -> Tensor { tensor(values.map(operation), type, shape) }
+    switch node.operator {
+    case "Neg": return result { -$0 }
+    case "Abs": return result { abs($0) }
+    case "Sqrt": return result { $0.squareRoot() }
+    case "Floor": return result { $0.rounded(.down) }
+    case "Ceil": return result { $0.rounded(.up) }
+    case "Round": return result { $0.rounded(.toNearestOrEven) }
+    case "Reciprocal": return result { 1 / $0 }
+    case "Sign": return result { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }
+    default: return nil
+    }
+  }
 
-  private static let binary: [String: @Sendable (Double, Double) -> Double] = [
-    "Add": { $0 + $1 }, "Sub": { $0 - $1 }, "Mul": { $0 * $1 }, "Div": { $0 / $1 }, "Min": { min($0, $1) },
-    "Max": { max($0, $1) }, "Equal": { $0 == $1 ? 1 : 0 }, "Greater": { $0 > $1 ? 1 : 0 },
-    "Less": { $0 < $1 ? 1 : 0 }, "GreaterOrEqual": { $0 >= $1 ? 1 : 0 }, "LessOrEqual": { $0 <= $1 ? 1 : 0 },
-    "And": { $0 != 0 && $1 != 0 ? 1 : 0 }, "Or": { $0 != 0 || $1 != 0 ? 1 : 0 },
-    "Xor": { ($0 != 0) != ($1 != 0) ? 1 : 0 },
-  ]
+  private func binary(_ type: TensorType, _ shape: Shape) -> Tensor? {
+    guard inputs.count == 2, let left = array(0, shape), let right = array(1, shape) else { return nil }
+    @inline(__always) func result(_ operation: (Double, Double) -> Double) -> Tensor {
+      let values = [Double](unsafeUninitializedCapacity: left.count) { target, count in
+        for index in 0..<left.count { target[index] = operation(left[index], right[index]) }
+        count = left.count
+      }
+      return tensor(values, type, shape)
+    }
+    switch node.operator {
+    case "Add": return result { $0 + $1 }
+    case "Sub": return result { $0 - $1 }
+    case "Mul": return result { $0 * $1 }
+    case "Div" where type.elementType.isFloatingPoint: return result { $0 / $1 }
+    case "Div": return right.contains(0) ? nil : result { ($0 / $1).rounded(.towardZero) }
+    case "Min": return result { min($0, $1) }
+    case "Max": return result { max($0, $1) }
+    case "Equal": return result { $0 == $1 ? 1 : 0 }
+    case "Greater": return result { $0 > $1 ? 1 : 0 }
+    case "Less": return result { $0 < $1 ? 1 : 0 }
+    case "GreaterOrEqual": return result { $0 >= $1 ? 1 : 0 }
+    case "LessOrEqual": return result { $0 <= $1 ? 1 : 0 }
+    case "And": return result { $0 != 0 && $1 != 0 ? 1 : 0 }
+    case "Or": return result { $0 != 0 || $1 != 0 ? 1 : 0 }
+    case "Xor": return result { ($0 != 0) != ($1 != 0) ? 1 : 0 }
+    default: return nil
+    }
+  }
 
   // MARK: Operands
 

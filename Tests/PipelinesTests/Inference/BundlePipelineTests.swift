@@ -1,6 +1,7 @@
 import Bundles
 import Diagnostics
 import Files
+import Foundation
 import Images
 import Pipelines
 import Synchronization
@@ -35,6 +36,15 @@ import Testing
     let agreement = try LabelStatistics.agreement(try written.volume(), try reference.volume())
     #expect(agreement >= Tolerance.labelAgreement)
     #expect(try LabelStatistics.agreement(result.result, try reference.volume()) >= Tolerance.labelAgreement)
+  }
+
+  @Test func aBundleWhoseNetworkIsAProgramAloneGivesTheSame() throws {
+    let bundle = try BundleCopy()
+    let scan = try bundle.scan()
+    let expected = try pipeline(bundle.path, output: bundle.output).run(scan)
+    try FileManager.default.removeItem(atPath: bundle.checkpointPath)
+    let result = try pipeline(bundle.path, output: bundle.output).run(scan)
+    #expect(try LabelStatistics.agreement(result.result, expected.result) >= Tolerance.labelAgreement)
   }
 
   @Test func progressTellsEveryStageInOrder() throws {

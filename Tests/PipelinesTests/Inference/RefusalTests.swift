@@ -115,6 +115,8 @@ import Testing
   @Test func aBundleWithoutItsCheckpoint() throws {
     let bundle = try BundleCopy()
     try FileManager.default.removeItem(atPath: bundle.checkpointPath)
+    // Its network as a program would do as well.
+    try FileManager.default.removeItem(atPath: bundle.path + "/models/model.ts")
     expect(try refusal(bundle), .noInput, "no checkpoint", "model.pt")
   }
 
