@@ -1,3 +1,4 @@
+import Engines
 import Foundation
 
 /// A benchmark as an HTML page that needs no other file: the figures, and a bar for the time of each layer.

@@ -1,4 +1,4 @@
-import Diagnostics
+package import Diagnostics
 package import Engines
 import Foundation
 import Graphs
@@ -111,7 +111,8 @@ package struct NetworkBenchmark: Sendable, Encodable {
     batch = plan.batch
     runs = times.count
     nodes = graph.nodes.count
-    latency = Latency(times)
+    let latency = Latency(times)
+    self.latency = latency
     throughput = Double(plan.batch) * 1e3 / latency.mean
     gigaOperations = graph.operationCount(batch: plan.batch).map { $0 / 1e9 }
     gigaOperationsPerSecond = gigaOperations.map { $0 * 1e3 / latency.median }

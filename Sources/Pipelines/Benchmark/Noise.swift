@@ -10,8 +10,27 @@ package enum Noise {
     guard !specification.dimensions.dropFirst().contains(nil) else {
       throw ModelError.unknownShape(network: specification.name, reason: "it is \(specification)")
     }
-    var tensor = Tensor(.float32, specification.shape(batch: batch), isZeroed: false)
-    let isFloating = specification.elementType.isFloatingPoint
+    let shape = specification.shape(batch: batch)
+    guard !specification.elementType.isFloatingPoint else {
+      return normal(shape).converted(to: specification.elementType)
+    }
+    var tensor = Tensor(.float32, shape, isZeroed: false)
+    fill(&tensor) { Float($0 & 1) }
+    return tensor.converted(to: specification.elementType)
+  }
+
+  /// Float32 numbers of mean 0 and deviation 1.
+  package static func normal(_ shape: Shape) -> Tensor {
+    var tensor = Tensor(.float32, shape, isZeroed: false)
+    fill(&tensor) { bits in
+      // The sum of four uniform numbers, scaled to deviation 1: close enough to normal, and cheap.
+      let sum = Float(bits & 0xffff) + Float(bits >> 16 & 0xffff) + Float(bits >> 32 & 0xffff) + Float(bits >> 48)
+      return (sum / 65536 - 2) * 1.732_050_8
+    }
+    return tensor
+  }
+
+  private static func fill(_ tensor: inout Tensor, _ number: (UInt64) -> Float) {
     tensor.withMutableElements(of: Float.self) { elements in
       // splitmix64, https://prng.di.unimi.it/splitmix64.c
       var state: UInt64 = 0x9e37_79b9_7f4a_7c15
@@ -20,15 +39,8 @@ package enum Noise {
         var bits = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
         bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
         bits ^= bits >> 31
-        guard isFloating else {
-          elements[index] = Float(bits & 1)
-          continue
-        }
-        // The sum of four uniform numbers, scaled to deviation 1: close enough to normal, and cheap.
-        let sum = Float(bits & 0xffff) + Float(bits >> 16 & 0xffff) + Float(bits >> 32 & 0xffff) + Float(bits >> 48)
-        elements[index] = (sum / 65536 - 2) * 1.732_050_8
+        elements[index] = number(bits)
       }
     }
-    return tensor.converted(to: specification.elementType)
   }
 }

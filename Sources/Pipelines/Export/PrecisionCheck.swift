@@ -54,20 +54,7 @@ struct PrecisionCheck: Sendable {
       let shape = type.constantShape
         ?? TensorType(type.elementType, type.shape.map { $0.constant == nil ? 1 : $0 }).constantShape
     else { throw PassError.unboundSymbol(input: name, shape: "\(type)") }
-    var tensor = Tensor(.float32, Shape(shape), isZeroed: false)
-    tensor.withMutableElements(of: Float.self) { elements in
-      // splitmix64, https://prng.di.unimi.it/splitmix64.c
-      var state: UInt64 = 0x9e37_79b9_7f4a_7c15
-      for index in elements.indices {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var bits = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
-        bits ^= bits >> 31
-        let sum = Float(bits & 0xffff) + Float(bits >> 16 & 0xffff) + Float(bits >> 32 & 0xffff) + Float(bits >> 48)
-        elements[index] = (sum / 65536 - 2) * 1.732_050_8
-      }
-    }
-    return tensor
+    return Noise.normal(Shape(shape))
   }
 }
 

@@ -88,6 +88,14 @@ package struct NetworkSource: Sendable {
     }
   }
 
+  /// The numbers in its weights and buffers.
+  package var parameterCount: Int {
+    switch content {
+    case .definition(_, let weights): weights.parameterCount
+    case .program(let program): program.parameterCount
+    }
+  }
+
   /// The file that holds its weights.
   package var weightsFile: String {
     switch content {
