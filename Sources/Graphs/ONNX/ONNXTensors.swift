@@ -52,7 +52,7 @@ final class ONNXTensors {
     }
     let data = try externalFile(location)
     let offset = try number("offset", 0)
-    let length = try number("length", max(data.bytes.count - offset, 0))
+    let length = try number("length", byteCount)
     guard offset <= data.bytes.count, length <= data.bytes.count - offset else {
       throw error(
         message, "its external data is \(length) bytes from \(offset) on in \(location)",

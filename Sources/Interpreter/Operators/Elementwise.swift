@@ -9,6 +9,11 @@ let elementwiseRules: [String: Evaluation.Rule] = [
   "Sub": { call in [try combined(call) { $0 - $1 }] },
   "Mul": { call in [try combined(call) { $0 * $1 }] },
   "Div": { call in [try combined(call) { $0 / $1 }] },
+  "Mod": { call in
+    // With `fmod` the remainder has the dividend's sign, as in C, else the divisor's, as in Python.
+    guard call.int("fmod", default: 0) == 0 else { return [try combined(call) { fmod($0, $1) }] }
+    return [try combined(call) { $0 - ($0 / $1).rounded(.down) * $1 }]
+  },
   "Pow": { call in [try combined(call) { pow($0, $1) }] },
   "Min": { call in [try combined(call) { $0.isNaN || $1.isNaN ? .nan : min($0, $1) }] },
   "Max": { call in [try combined(call) { $0.isNaN || $1.isNaN ? .nan : max($0, $1) }] },
@@ -21,6 +26,13 @@ let elementwiseRules: [String: Evaluation.Rule] = [
   "Cos": { call in [mapped(try call.float(0)) { cos($0) }] },
   "Sign": { call in [mapped(try call.float(0)) { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }] },
   "Tan": { call in [mapped(try call.float(0)) { tan($0) }] },
+  "Asin": { call in [mapped(try call.float(0)) { asin($0) }] },
+  "Acos": { call in [mapped(try call.float(0)) { acos($0) }] },
+  "Sinh": { call in [mapped(try call.float(0)) { sinh($0) }] },
+  "Cosh": { call in [mapped(try call.float(0)) { cosh($0) }] },
+  "Asinh": { call in [mapped(try call.float(0)) { asinh($0) }] },
+  "Acosh": { call in [mapped(try call.float(0)) { acosh($0) }] },
+  "Atanh": { call in [mapped(try call.float(0)) { atanh($0) }] },
   "Atan": { call in [mapped(try call.float(0)) { atan($0) }] },
   "Floor": { call in [mapped(try call.float(0)) { $0.rounded(.down) }] },
   "Ceil": { call in [mapped(try call.float(0)) { $0.rounded(.up) }] },

@@ -27,6 +27,31 @@ let indexingRules: [String: Evaluation.Rule] = [
     }
     return [Tensor(picked, indices.shape)]
   },
+  "GatherND": { call in
+    let (input, indices) = (try call.tensor(0), try call.tensor(1))
+    let batchRank = call.int("batch_dims", default: 0)
+    let depth = indices.shape[indices.shape.rank - 1]
+    let rest = Array(input.shape.dimensions.dropFirst(batchRank + depth))
+    let values = input.converted(to: .float64).array(of: Double.self)
+    let strides = input.shape.contiguousStrides
+    let (length, places) = (rest.reduce(1, *), try call.ints(operand: 1))
+    let batches = indices.shape.dimensions.prefix(batchRank).reduce(1, *)
+    let perBatch = places.count / max(batches * depth, 1)
+    let batchLength = input.shape.dimensions.dropFirst(batchRank).reduce(1, *)
+    var picked: [Double] = []
+    for row in 0..<batches * perBatch {
+      var place = row / perBatch * batchLength
+      for axis in 0..<depth {
+        let (index, extent) = (places[row * depth + axis], input.shape[batchRank + axis])
+        guard (-extent..<extent).contains(index) else {
+          throw call.error("an index lies outside axis \(batchRank + axis) of \(input.shape)")
+        }
+        place += (index < 0 ? index + extent : index) * strides[batchRank + axis]
+      }
+      picked += values[place..<place + length]
+    }
+    return [Tensor(picked, Shape(Array(indices.shape.dimensions.dropLast()) + rest))]
+  },
   "TopK": { call in
     let count = try call.ints(operand: 1)[0]
     let isLargest = call.int("largest", default: 1) != 0

@@ -1,5 +1,6 @@
 // Reductions over axes. https://onnx.ai/onnx/operators/onnx__ReduceMean.html
 
+import Foundation
 import Graphs
 import Tensors
 
@@ -10,6 +11,17 @@ let reductionRules: [String: Evaluation.Rule] = [
   "ReduceMin": { call in [try reduced(call) { $0.min() ?? .infinity }] },
   "ReduceL1": { call in [try reduced(call) { $0.reduce(0) { $0 + abs($1) } }] },
   "ReduceL2": { call in [try reduced(call) { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }] },
+  "ReduceSumSquare": { call in [try reduced(call) { $0.reduce(0) { $0 + $1 * $1 } }] },
+  "ReduceLogSum": { call in [try reduced(call) { log($0.reduce(0, +)) }] },
+  "ReduceLogSumExp": { call in
+    [
+      try reduced(call) { values in
+        // Without the largest number, which may overflow alone.
+        guard let highest = values.max(), highest.isFinite else { return values.max() ?? -.infinity }
+        return highest + log(values.reduce(0) { $0 + exp($1 - highest) })
+      }
+    ]
+  },
   "ReduceProd": { call in [try reduced(call) { $0.reduce(1, *) }] },
 ]
 
