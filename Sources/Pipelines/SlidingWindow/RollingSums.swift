@@ -12,8 +12,8 @@ final class RollingSums {
   private let finish: (Tensor, Region) throws -> Void
   private var zones: Zones?
 
-  /// Means are handed on in pieces of about as many elements.
-  private static let pieceLength = 1 << 22
+  /// Means are handed on in pieces of about as many elements, which stay in the cache.
+  private static let pieceLength = 1 << 17
 
   init(grid: WindowGrid, weights: WindowWeights, finish: @escaping (Tensor, Region) throws -> Void) {
     self.grid = grid
