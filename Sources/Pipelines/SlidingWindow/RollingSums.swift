@@ -30,9 +30,10 @@ final class RollingSums {
   }
 
   /// Adds the output of the windows of these numbers, `[B, K, …]`, which come in their order. Its values are lost.
-  /// - Throws: what the receiver of the means throws.
+  /// - Throws: ``SlidingWindowError/sumsTooLarge(bytes:)``; what the receiver of the means throws.
   func add(_ output: inout Tensor, of windows: Range<Int>, onAllCores: Bool) throws {
     let channels = output.shape[1]
+    if zones == nil { try SlidingWindowError.requireMemory([channels, Zones.length(grid)]) }
     let zones = zones ?? Zones(grid, channels: channels)
     self.zones = zones
     let volume = grid.roi.reduce(1, *)

@@ -1,4 +1,5 @@
 package import Diagnostics
+import Foundation
 package import Tensors
 
 /// Sliding-window inference can't be done on this image, or with this network.
@@ -11,6 +12,8 @@ package enum SlidingWindowError: DiagnosedError, Equatable {
   case axisCount(argument: String, found: Int, input: Shape)
   /// A batch of windows of this shape doesn't fit this machine's memory.
   case windowTooLarge([Int])
+  /// What is kept of the windows' outputs, so many bytes, doesn't fit this machine's memory.
+  case sumsTooLarge(bytes: Int)
   case cannotPad(mode: PaddingMode, axis: Int, before: Int, after: Int, extent: Int)
   /// A fill value was given for a padding mode that has none.
   case fillWithoutConstant(mode: PaddingMode)
@@ -43,6 +46,11 @@ package enum SlidingWindowError: DiagnosedError, Equatable {
         .data, "a batch of windows, \(Shape(batch)), needs more memory than this machine has",
         expected: "a smaller window",
         hint: "lower 'roi_size' or 'sw_batch_size' of the inferer")
+    case .sumsTooLarge(let bytes):
+      Diagnosis(
+        .data, "adding up the windows' outputs needs \(bytes >> 20) MiB, more than this machine's memory",
+        expected: "fewer classes, a smaller scan or a coarser spacing",
+        hint: "crop the scan, or let the preprocessing take larger voxels")
     case .cannotPad(let mode, let axis, let before, let after, let extent):
       Diagnosis(
         .data,
@@ -65,5 +73,15 @@ package enum SlidingWindowError: DiagnosedError, Equatable {
     case .outputsChanged(let first, let now):
       Diagnosis(.data, "the network's outputs have \(now) channels, for the first windows they had \(first)")
     }
+  }
+}
+
+extension SlidingWindowError {
+  /// - Throws: ``sumsTooLarge(bytes:)`` for more float32 elements than the machine's memory holds.
+  static func requireMemory(_ factors: [Int]) throws {
+    let limit = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    let bytes = (Shape(factors).checkedCount ?? .max).multipliedReportingOverflow(by: MemoryLayout<Float>.size)
+    let needed = bytes.overflow ? Int.max : bytes.partialValue
+    guard needed <= limit else { throw SlidingWindowError.sumsTooLarge(bytes: needed) }
   }
 }

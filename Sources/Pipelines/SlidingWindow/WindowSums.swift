@@ -26,6 +26,7 @@ struct WindowSums {
     try checks.check(outputs, count: windows.count)
     if sums.isEmpty {
       let spatial = grid.imageSize.suffix(grid.batchShape.rank - 2)
+      for output in outputs { try SlidingWindowError.requireMemory([images, output.shape[1]] + spatial) }
       sums = outputs.map { Tensor(.float32, Shape([images, $0.shape[1]] + spatial)) }
     }
     let (grid, weights) = (grid, weights)

@@ -173,6 +173,15 @@ private final class FixedPredictor: WindowPredictor {
   private let window = SlidingWindow(roiSize: .uniform(4), overlap: .uniform(0))
   private let image = Tensor(.float32, [1, 1, 8, 4, 4])
 
+  @Test func sumsThatDontFitTheMemoryAreRefused() throws {
+    let extents = 1 << 22
+    let image = Tensor(.float32, [1, 1, 1, 1]).expanded(to: Shape([1, 1, extents, extents]))
+    let window = SlidingWindow(roiSize: .uniform(64), overlap: .uniform(0))
+    #expect(throws: SlidingWindowError.sumsTooLarge(bytes: 1 << 46)) {
+      try window.infer(image, predictors: [FixedPredictor([[[1, 1, 64, 64]]])])
+    }
+  }
+
   @Test(
     "impossible inputs are refused",
     arguments: [
