@@ -49,10 +49,11 @@ import Testing
     func some(_ range: ClosedRange<Int>, usual: Int) -> [Int] {
       (0..<rank).map { _ in isUsual ? usual : Int.random(in: range, using: &numbers) }
     }
-    let kernel = some(1...3, usual: 3)
+    let taps = [1, 3, 3, 5].randomElement(using: &numbers)!
+    let kernel = some(1...3, usual: taps)
     let attributes: OrderedDictionary<String, Attribute> = [
       "strides": .ints(some(1...3, usual: 1)), "dilations": .ints(some(1...2, usual: 1)),
-      "pads": .ints({ $0 + $0 }(some(0...0, usual: 1))),
+      "pads": .ints({ $0 + $0 }(some(0...0, usual: taps / 2))),
     ]
     let batch = Int.random(in: 1...3, using: &numbers)
     var graph = Graph(name: "layer")
@@ -83,7 +84,7 @@ import Testing
 
   @Test func randomLayersAreWhatTheInterpreterComputes() throws {
     var numbers = Numbers(state: 6)
-    for _ in 0..<150 {
+    for _ in 0..<200 {
       let (graph, input, comment) = try layer(&numbers)
       try expectSame(graph, [input], comment)
     }

@@ -29,6 +29,13 @@ typedef enum {
   /// For kernels of depth 1.
   MARTLET_WINOGRAD_144 = 144,
   MARTLET_WINOGRAD_122 = 122,
+  /// The same for kernels of five taps along each axis.
+  MARTLET_WINOGRAD_222_OF_5 = 5222,
+  MARTLET_WINOGRAD_122_OF_5 = 5122,
+  /// For kernels of three taps and stride 2 along each axis.
+  MARTLET_WINOGRAD_444_STRIDED = 23444,
+  MARTLET_WINOGRAD_222_STRIDED = 23222,
+  MARTLET_WINOGRAD_144_STRIDED = 23144,
 } martlet_convolution_kernel;
 
 /// What is done to the elements on their way in and out. Arrays of channels are padded to whole blocks.

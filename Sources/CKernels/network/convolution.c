@@ -12,7 +12,6 @@ typedef void (*piece_function)(convolution_job *job, long piece, int thread);
 static int max_of(int a, int b) { return a > b ? a : b; }
 static int min_of(int a, int b) { return a < b ? a : b; }
 static int ceil_div(int a, int b) { return (a + b - 1) / b; }
-static int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 static size_t whole_lines(size_t floats) { return (floats + LANES - 1) / LANES * LANES; }
 /// An odd number of cache lines, so that the points of a transform don't share cache sets.
 static size_t odd_lines(size_t lines) { return (lines | 1) * LANES; }
@@ -37,7 +36,7 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
     size_t plane = plane_of(s->out);
     plan->rows = (int)(plane < 384 ? (plane + 3) / 4 : 96);
     plan->pieces_per_sample = (long)((plane + (size_t)plan->rows - 1) / (size_t)plan->rows);
-    plan->copy_floats = (size_t)plan->in_blocks * plan->rows * LANES + 24 * LANES;
+    plan->copy_floats = (size_t)plan->in_blocks * plan->rows * LANES + 24 * LANES + narrow_floats(s, plan->rows);
     return;
   }
   int phases[3];
@@ -63,7 +62,11 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
   plan->copied_width = plan->positions[2] + plan->last_offset[2] - plan->first_offset[2];
   int max_rows = wide ? (plan->group_blocks == 2 ? 12 : 24) : 6;
   int enough = wide ? (plan->group_blocks == 2 ? 6 : 8) : 5;
-  plan->rows = plan->positions[2] >= enough ? 1 : max_of(1, min_of(plan->positions[1], max_rows / plan->copied_width));
+  if (is_narrow(s))
+    // Rows that share what is copied of the input.
+    plan->rows = s->kernel[1] == 1 ? 1 : min_of(plan->positions[1], 6);
+  else
+    plan->rows = plan->positions[2] >= enough ? 1 : max_of(1, min_of(plan->positions[1], max_rows / plan->copied_width));
   plan->copied_rows = plan->rows + plan->last_offset[1] - plan->first_offset[1];
   plan->row_groups = ceil_div(plan->positions[1], plan->rows);
   int chunks = min_of(plan->row_groups, ceil_div(256, s->out[0]));
@@ -71,12 +74,11 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
   plan->copy_floats = whole_lines(
                         (size_t)s->kernel[0] * plan->in_blocks * plan->phases_h * plan->phases_w * plan->copied_rows *
                         plan->copied_width * plan->lanes) +
-                      48 * LANES;
+                      48 * LANES + narrow_floats(s, plan->rows * s->out[2]);
 }
 
 void winograd_plan_make(
   const martlet_convolution *s, martlet_convolution_kernel kernel, int wide, int threads, winograd_plan *plan) {
-  (void)threads;
   memset(plan, 0, sizeof *plan);
   tile_size size = tile_of(kernel);
   int m[3] = {size.depth, size.height, size.width};
@@ -85,14 +87,19 @@ void winograd_plan_make(
   for (int axis = 0; axis < 3; axis++) {
     plan->tiles[axis] = ceil_div(ceil_div(s->out[axis], s->dilation[axis]), m[axis]);
     plan->tile_count *= (long)plan->tiles[axis] * s->dilation[axis];
-    plan->points *= points_of(m[axis]);
+    plan->points *= points_of(m[axis], taps_of(kernel), stride_of(kernel));
   }
+  plan->tile_width = size.width;
+  plan->window = window_of(size.width, taps_of(kernel), stride_of(kernel));
+  plan->step = step_of(size.width, stride_of(kernel));
+  plan->row_points = points_of(size.width, taps_of(kernel), stride_of(kernel));
+  plan->rows = plan->points / plan->row_points;
   int out_blocks = blocks_of(s->out_channels);
   plan->in_blocks = blocks_of(s->in_channels);
   plan->group_blocks = group_of(out_blocks, wide);
   plan->groups = out_blocks / plan->group_blocks;
   size_t weight_bytes = (size_t)plan->points * plan->in_blocks * out_blocks * LANES * LANES * sizeof(float);
-  plan->is_phased = plan->tile_count <= 64 && weight_bytes > (1u << 20);
+  plan->is_phased = plan->tile_count <= MAX_BLOCK_TILES && weight_bytes > (1u << 20);
   long capacity;
   if (plan->is_phased) {
     plan->blocks = plan->tile_count < 4 ? plan->tile_count : 4;
@@ -104,10 +111,18 @@ void winograd_plan_make(
     plan->blocks = (plan->tile_count + capacity - 1) / capacity;
   }
   plan->block_tiles = (int)capacity;
+  plan->splits = plan->is_phased ? min_of(plan->groups, ceil_div(4 * threads, plan->rows)) : 1;
+  // Tiles beside each other share columns.
+  long runs = min_of((int)capacity, ((int)capacity + plan->tiles[2] - 2) / plan->tiles[2] + 1);
+  long columns = capacity * plan->step + runs * (plan->window - plan->step);
+  plan->column_row = odd_lines((size_t)columns);
   plan->v_point = odd_lines((size_t)plan->in_blocks * capacity);
   plan->m_point = odd_lines((size_t)capacity * plan->group_blocks);
-  plan->v_floats = plan->v_point * plan->points;
-  plan->m_floats = plan->m_point * plan->points;
+  plan->tile_floats = odd_lines((size_t)plan->rows * plan->tile_width);
+  plan->column_floats = plan->column_row * plan->rows * plan->in_blocks;
+  plan->v_floats = plan->v_point * plan->row_points;
+  plan->row_floats = plan->v_floats + plan->m_point * plan->row_points;
+  plan->y_floats = plan->tile_floats * plan->group_blocks * capacity * plan->groups;
 }
 
 static int is_wide(void) { return martlet_current_set() == AVX512; }
@@ -135,8 +150,8 @@ size_t martlet_convolution_scratch_count(
   }
   winograd_plan plan;
   winograd_plan_make(s, kernel, is_wide(), threads, &plan);
-  size_t work = plan.is_phased ? (size_t)s->batch * (plan.v_floats + (size_t)plan.groups * plan.m_floats)
-                               : (size_t)threads * (plan.v_floats + plan.m_floats);
+  size_t samples = plan.is_phased ? (size_t)s->batch : (size_t)threads;
+  size_t work = samples * (plan.column_floats + plan.y_floats) + (size_t)threads * plan.row_floats;
   return work + partial;
 }
 
@@ -145,29 +160,43 @@ size_t martlet_convolution_scratch_count(
 size_t martlet_convolution_weight_count(const martlet_convolution *s, martlet_convolution_kernel kernel) {
   size_t out = (size_t)blocks_of(s->out_channels) * LANES;
   size_t in = s->plain_input ? (size_t)s->in_channels : (size_t)blocks_of(s->in_channels) * LANES;
+  if (kernel == MARTLET_DIRECT && is_narrow(s)) out = (size_t)s->out_channels;
   if (kernel == MARTLET_DIRECT) return in * out * s->kernel[0] * s->kernel[1] * s->kernel[2];
   tile_size size = tile_of(kernel);
-  return in * out * points_of(size.depth) * points_of(size.height) * points_of(size.width);
+  int taps = taps_of(kernel), stride = stride_of(kernel);
+  return in * out * points_of(size.depth, taps, stride) * points_of(size.height, taps, stride) *
+         points_of(size.width, taps, stride);
 }
 
-/// One axis of Winograd's filter transform: three taps to m + 2 points.
-static void transform_filter(int m, const double *g, double *u) {
+/// Winograd's filter transform for m outputs: the taps' polynomial at the points, each over the product of the point's
+/// distances from the others, and the last tap for the point ∞.
+static void transform_taps(int m, int taps, const double *g, double *u) {
+  int points = m + taps - 1;
+  const double a = sqrt(0.5), b = sqrt(2.0);
+  const double three[] = {0, 1}, four[] = {0, 1, -1}, five[] = {0, 1, -1, 2}, six[] = {0, a, -a, b, -b};
+  const double *at = points == 3 ? three : points == 4 ? four : points == 5 ? five : six;
+  for (int i = 0; i < points - 1; i++) {
+    double value = 0, distances = 1;
+    for (int k = taps - 1; k >= 0; k--) value = value * at[i] + g[k];
+    for (int k = 0; k < points - 1; k++)
+      if (k != i) distances *= at[i] - at[k];
+    u[i] = value / distances;
+  }
+  // The transforms of three and four points have the point 0 with the other sign.
+  if (points < 5) u[0] = -u[0];
+  u[points - 1] = g[taps - 1];
+}
+
+/// One axis of a filter's transform.
+static void transform_filter(int m, int taps, int stride, const double *g, double *u) {
   if (m == 1) {
     u[0] = g[0];
-  } else if (m == 2) {
-    u[0] = g[0];
-    u[1] = 0.5 * (g[0] + g[1] + g[2]);
-    u[2] = 0.5 * (g[0] - g[1] + g[2]);
-    u[3] = g[2];
+  } else if (stride == 1) {
+    transform_taps(m, taps, g, u);
   } else {
-    double a = sqrt(0.5), b = sqrt(2.0);
-    double na = 2 * a * a * (a * a - b * b), nb = 2 * b * b * (b * b - a * a);
-    u[0] = g[0];
-    u[1] = (g[0] + a * g[1] + a * a * g[2]) / na;
-    u[2] = (g[0] - a * g[1] + a * a * g[2]) / na;
-    u[3] = (g[0] + b * g[1] + b * b * g[2]) / nb;
-    u[4] = (g[0] - b * g[1] + b * b * g[2]) / nb;
-    u[5] = g[2];
+    const double outer[] = {g[0], g[2]};
+    transform_taps(m, 2, outer, u);
+    for (int i = 0; i < m; i++) u[m + 1 + i] = g[1];
   }
 }
 
@@ -188,36 +217,45 @@ static void prepare_channel(void *context, long piece, int thread) {
   size_t width = (size_t)p->group_blocks * LANES, group = out / width, column = out % width;
   int in_blocks = s->plain_input ? s->in_channels : blocks_of(s->in_channels), lanes = s->plain_input ? 1 : LANES;
   tile_size size = tile_of(p->kernel);
-  int pd = points_of(size.depth), ph = points_of(size.height), pw = points_of(size.width), points = pd * ph * pw;
+  int r = taps_of(p->kernel), stride = stride_of(p->kernel);
+  int pd = points_of(size.depth, r, stride), ph = points_of(size.height, r, stride);
+  int pw = points_of(size.width, r, stride);
+  int points = pd * ph * pw;
   for (int in = 0; in < in_blocks * lanes; in++) {
     int exists = in < s->in_channels && out < s->out_channels;
     size_t block = in / lanes, lane = in % lanes;
     const float *g = p->weights +
                      (s->transposed ? (size_t)in * s->out_channels + out : (size_t)out * s->in_channels + in) * taps;
+    if (p->kernel == MARTLET_DIRECT && is_narrow(s)) {
+      if (out >= s->out_channels) continue;
+      for (int tap = 0; tap < taps; tap++)
+        p->prepared[(((size_t)tap * in_blocks + block) * s->out_channels + out) * lanes + lane] = exists ? g[tap] : 0;
+      continue;
+    }
     if (p->kernel == MARTLET_DIRECT) {
       for (int tap = 0; tap < taps; tap++)
         p->prepared[(((group * in_blocks + block) * taps + tap) * lanes + lane) * width + column] = exists ? g[tap] : 0;
       continue;
     }
-    double values[216] = {0};
+    double values[MAX_POINTS] = {0};
     if (exists) {
-      double first[6][3][3], second[6][6][3], taps3[3], u[6];
+      double first[9][5][5], second[9][9][5], line[5], u[9];
       int depth = s->kernel[0];
-      for (int y = 0; y < 3; y++)
-        for (int x = 0; x < 3; x++) {
-          for (int z = 0; z < depth; z++) taps3[z] = g[(z * 3 + y) * 3 + x];
-          transform_filter(size.depth, taps3, u);
+      for (int y = 0; y < r; y++)
+        for (int x = 0; x < r; x++) {
+          for (int z = 0; z < depth; z++) line[z] = g[(z * r + y) * r + x];
+          transform_filter(size.depth, r, stride, line, u);
           for (int z = 0; z < pd; z++) first[z][y][x] = u[z];
         }
       for (int z = 0; z < pd; z++)
-        for (int x = 0; x < 3; x++) {
-          for (int y = 0; y < 3; y++) taps3[y] = first[z][y][x];
-          transform_filter(size.height, taps3, u);
+        for (int x = 0; x < r; x++) {
+          for (int y = 0; y < r; y++) line[y] = first[z][y][x];
+          transform_filter(size.height, r, stride, line, u);
           for (int y = 0; y < ph; y++) second[z][y][x] = u[y];
         }
       for (int z = 0; z < pd; z++)
         for (int y = 0; y < ph; y++) {
-          transform_filter(size.width, second[z][y], u);
+          transform_filter(size.width, r, stride, second[z][y], u);
           for (int x = 0; x < pw; x++) values[(z * ph + y) * pw + x] = u[x];
         }
     }
@@ -285,8 +323,8 @@ void martlet_convolution_run(
     winograd_plan_make(s, kernel, set == AVX512, threads, &plan);
     job.plan = &plan;
     if (plan.is_phased) {
-      run_pieces(pool, &job, in[set], (long)s->batch * plan.in_blocks * plan.blocks);
-      run_pieces(pool, &job, product[set], (long)plan.groups * plan.points);
+      run_pieces(pool, &job, in[set], (long)s->batch * plan.in_blocks);
+      run_pieces(pool, &job, product[set], (long)plan.rows * plan.splits);
       run_pieces(pool, &job, out[set], (long)s->batch * plan.groups * plan.blocks);
     } else {
       run_pieces(pool, &job, block[set], (long)s->batch * plan.blocks);
@@ -334,21 +372,29 @@ static double direct_cost(const martlet_convolution *s) {
   return positions * out_blocks * (taps * s->in_channels / 0.85 + 12);
 }
 
+static int winograd_fits(const martlet_convolution *s, martlet_convolution_kernel kernel) {
+  if (s->transposed || s->plain_input || s->plain_output) return 0;
+  tile_size size = tile_of(kernel);
+  int m[3] = {size.depth, size.height, size.width};
+  for (int axis = 0; axis < 3; axis++) {
+    int taps = m[axis] == 1 ? 1 : taps_of(kernel), stride = m[axis] == 1 ? 1 : stride_of(kernel);
+    if (s->kernel[axis] != taps || s->stride[axis] != stride) return 0;
+    if (stride != 1 && s->dilation[axis] != 1) return 0;
+  }
+  return 1;
+}
+
 martlet_convolution_kernel martlet_convolution_choice(const martlet_convolution *s, double *seconds) {
   martlet_convolution_kernel best = MARTLET_DIRECT;
   double lowest = direct_cost(s);
-  int fits = !s->transposed && !s->plain_input && !s->plain_output && s->kernel[1] == 3 && s->kernel[2] == 3;
-  for (int axis = 0; axis < 3; axis++) fits = fits && s->stride[axis] == 1;
-  if (fits && (s->kernel[0] == 3 || s->kernel[0] == 1)) {
-    static const martlet_convolution_kernel deep[] = {
-      MARTLET_WINOGRAD_444, MARTLET_WINOGRAD_244, MARTLET_WINOGRAD_222};
-    static const martlet_convolution_kernel flat[] = {MARTLET_WINOGRAD_144, MARTLET_WINOGRAD_122};
-    int is_deep = s->kernel[0] == 3;
-    for (int index = 0; index < (is_deep ? 3 : 2); index++) {
-      martlet_convolution_kernel kernel = is_deep ? deep[index] : flat[index];
-      double cost = winograd_cost(s, kernel);
-      if (cost < lowest) lowest = cost, best = kernel;
-    }
+  static const martlet_convolution_kernel kernels[] = {
+    MARTLET_WINOGRAD_444, MARTLET_WINOGRAD_244, MARTLET_WINOGRAD_222, MARTLET_WINOGRAD_144, MARTLET_WINOGRAD_122,
+    MARTLET_WINOGRAD_222_OF_5, MARTLET_WINOGRAD_122_OF_5, MARTLET_WINOGRAD_444_STRIDED, MARTLET_WINOGRAD_222_STRIDED,
+    MARTLET_WINOGRAD_144_STRIDED};
+  for (size_t index = 0; index < sizeof kernels / sizeof *kernels; index++) {
+    if (!winograd_fits(s, kernels[index])) continue;
+    double cost = winograd_cost(s, kernels[index]);
+    if (cost < lowest) lowest = cost, best = kernels[index];
   }
   // Operations on 16 floats per second of one core: two a cycle where they are one instruction.
   static const double rates[] = {1.5e9, 3.2e9, 6.4e9};

@@ -10,11 +10,26 @@ typedef struct {
 
 /// The tile of outputs of a Winograd kernel.
 static inline tile_size tile_of(martlet_convolution_kernel kernel) {
-  return (tile_size){kernel / 100, kernel / 10 % 10, kernel % 10};
+  return (tile_size){kernel / 100 % 10, kernel / 10 % 10, kernel % 10};
 }
 
-/// Points of the one-dimensional transform for `m` outputs: 1 where the axis isn't transformed.
-static inline int points_of(int m) { return m == 1 ? 1 : m + 2; }
+/// The taps along an axis that a Winograd kernel is for, and its stride.
+static inline int taps_of(martlet_convolution_kernel kernel) { return kernel > 1000 ? kernel / 1000 % 10 : 3; }
+static inline int stride_of(martlet_convolution_kernel kernel) { return kernel > 10000 ? kernel / 10000 : 1; }
+
+// One axis of a tile of `m` outputs; an axis of one output isn't transformed. With stride 2 the first and the third tap see
+// every second element, the middle tap the others: m + 1 points of Winograd's transform for the former, m for the latter.
+
+/// Points of the transform.
+static inline int points_of(int m, int taps, int stride) {
+  return m == 1 ? 1 : stride == 1 ? m + taps - 1 : 2 * m + 1;
+}
+
+/// Elements of the input that the outputs depend on.
+static inline int window_of(int m, int taps, int stride) { return m == 1 ? 1 : (m - 1) * stride + taps; }
+
+/// Elements of the input from one tile to the next.
+static inline int step_of(int m, int stride) { return m == 1 ? 1 : m * stride; }
 
 static inline int blocks_of(int channels) { return (channels + LANES - 1) / LANES; }
 
@@ -50,16 +65,45 @@ typedef struct {
   size_t copy_floats;
 } direct_plan;
 
+/// Tiles that a Winograd convolution computes together, at the most.
+enum { MAX_BLOCK_TILES = 64 };
+
+/// Points of a Winograd convolution, at the most, and rows of points.
+enum { MAX_POINTS = 729, MAX_POINT_ROWS = 81 };
+
 /// How a Winograd convolution is cut into pieces.
 typedef struct {
   int tiles[3];
   long tile_count;
   int block_tiles;
   long blocks;
-  int points, in_blocks, group_blocks, groups;
-  int is_phased;
-  size_t v_point, m_point, v_floats, m_floats;
+  /// Points in all, rows of points along the width, and points of a row.
+  int points, rows, row_points;
+  /// Along the width: outputs of a tile, the columns that they depend on, and those from one tile to the next.
+  int tile_width, window, step;
+  int in_blocks, group_blocks, groups;
+  /// Whether all tiles of a sample go through each step together, and the parts of the groups in which they do.
+  int is_phased, splits;
+  /// Floats from one row of points to the next, point to point, and tile to tile; and of the whole arrays.
+  size_t column_row, v_point, m_point, tile_floats;
+  size_t column_floats, v_floats, row_floats, y_floats;
 } winograd_plan;
+
+/// Taps of a kernel in all that the direct convolution takes.
+enum { MAX_TAPS = 512 };
+
+static inline int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+/// Whether vectors lie along the channels of the input, because the output has few: weights are then
+/// [tap][block][output][16].
+static inline int is_narrow(const martlet_convolution *s) {
+  return s->plain_output && !s->plain_input && s->out_channels <= 8 && s->out_channels < s->in_channels;
+}
+
+/// Floats for the results of a row of a narrow convolution.
+static inline size_t narrow_floats(const martlet_convolution *s, int length) {
+  return is_narrow(s) ? ((size_t)s->out_channels * length + LANES) / LANES * LANES : 0;
+}
 
 void direct_plan_make(const martlet_convolution *shape, int wide, direct_plan *plan);
 void winograd_plan_make(

@@ -183,6 +183,131 @@ static __attribute__((noinline)) void finish(
   }
 }
 
+// MARK: - Few outputs from many channels
+
+/// The sum of the lanes of each of 16 vectors.
+INLINE v16 lane_sums(const v16 *x) {
+  v16 a[8], b[4], c[2];
+  UNROLL for (int i = 0; i < 8; i++)
+    a[i] = __builtin_shufflevector(x[2 * i], x[2 * i + 1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+           __builtin_shufflevector(x[2 * i], x[2 * i + 1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+  UNROLL for (int i = 0; i < 4; i++)
+    b[i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           __builtin_shufflevector(a[2 * i], a[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  UNROLL for (int i = 0; i < 2; i++)
+    c[i] = __builtin_shufflevector(b[2 * i], b[2 * i + 1], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+           __builtin_shufflevector(b[2 * i], b[2 * i + 1], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  return __builtin_shufflevector(c[0], c[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+         __builtin_shufflevector(c[0], c[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+
+/// Where a narrow convolution finds the input of its taps, and its weights [tap][block][output][16].
+typedef struct {
+  const float *rows, *weights;
+  size_t block_stride;
+  int blocks, taps, outputs;
+  const long *offsets;
+  const int *tap_of;
+} narrow_source;
+
+/// sums[output][position] = the products of `positions` positions from `first` on, lane by lane.
+INLINE void narrow_products(
+  const int outputs, const int positions, const narrow_source *source, long first, int first_output, v16 *sums,
+  int sum_stride) {
+  v16 sum[24];
+  UNROLL for (int i = 0; i < outputs * positions; i++) sum[i] = zero16();
+  for (int tap = 0; tap < source->taps; tap++) {
+    const float *x = source->rows + source->offsets[tap] + first * LANES;
+    const float *w =
+      source->weights + ((size_t)source->tap_of[tap] * source->blocks * source->outputs + first_output) * LANES;
+    NO_UNROLL for (int block = 0; block < source->blocks; block++) {
+      v16 weight[4];
+      UNROLL for (int n = 0; n < outputs; n++) weight[n] = load16(w + n * LANES);
+      UNROLL for (int i = 0; i < positions; i++) {
+        v16 value = load16(x + i * LANES);
+        UNROLL for (int n = 0; n < outputs; n++) sum[i * outputs + n] += value * weight[n];
+      }
+      x += source->block_stride;
+      w += (size_t)source->outputs * LANES;
+    }
+  }
+  UNROLL for (int n = 0; n < outputs; n++)
+    UNROLL for (int i = 0; i < positions; i++) sums[n * sum_stride + i] = sum[i * outputs + n];
+}
+
+/// Positions whose sums fit the registers.
+#define NARROW_POSITIONS(outputs) (MAX_ROWS / (outputs) >= 8 ? 8 : MAX_ROWS / (outputs) >= 4 ? 4 : MAX_ROWS / (outputs) >= 2 ? 2 : 1)
+
+/// `count` positions in a row for up to four outputs: target[output * target_stride + position * step].
+INLINE void narrow_row(
+  const int outputs, const narrow_source *source, int first_output, long count, float *target, size_t target_stride,
+  int step) {
+  v16 sums[4 * LANES];
+  for (long first = 0; first < count; first += LANES) {
+    long here = count - first < LANES ? count - first : LANES;
+    if (here == LANES) {
+      for (int i = 0; i < LANES; i += NARROW_POSITIONS(outputs))
+        narrow_products(outputs, NARROW_POSITIONS(outputs), source, first + i, first_output, sums + i, LANES);
+    } else {
+      for (long i = 0; i < here; i++) narrow_products(outputs, 1, source, first + i, first_output, sums + i, LANES);
+      for (int n = 0; n < outputs; n++)
+        for (long i = here; i < LANES; i++) sums[n * LANES + i] = zero16();
+    }
+    UNROLL for (int n = 0; n < outputs; n++) {
+      v16 total = lane_sums(sums + n * LANES);
+      float *to = target + n * target_stride + (size_t)first * step;
+      if (step == 1 && here == LANES) {
+        store16u(to, total);
+      } else {
+        for (long i = 0; i < here; i++) to[i * step] = ((const float *)&total)[i];
+      }
+    }
+  }
+}
+
+#define NARROW(n)                                                                                                     \
+  static __attribute__((noinline)) void narrow_row_##n(                                                               \
+    const narrow_source *source, int first_output, long count, float *target, size_t target_stride, int step) {       \
+    narrow_row(n, source, first_output, count, target, target_stride, step);                                          \
+  }
+NARROW(1) NARROW(2) NARROW(3) NARROW(4)
+
+static void narrow_rows(const narrow_source *source, long count, float *target, size_t target_stride, int step) {
+  for (int first = 0; first < source->outputs; first += 4) {
+    float *to = target + (size_t)first * target_stride;
+    switch (source->outputs - first) {
+      case 1: narrow_row_1(source, first, count, to, target_stride, step); break;
+      case 2: narrow_row_2(source, first, count, to, target_stride, step); break;
+      case 3: narrow_row_3(source, first, count, to, target_stride, step); break;
+      default: narrow_row_4(source, first, count, to, target_stride, step); break;
+    }
+  }
+}
+
+/// Bias, residual, activation and store of `count` elements in a row of each output channel.
+static __attribute__((noinline)) void finish_rows(
+  const convolution_job *job, int sample, const float *rows, size_t row_stride, size_t place, long count) {
+  const martlet_convolution *s = job->shape;
+  const martlet_convolution_extras *extras = job->extras;
+  size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
+  for (int c = 0; c < s->out_channels; c++) {
+    size_t first = ((size_t)sample * s->out_channels + c) * plane + place;
+    const float *row = rows + c * row_stride, *residual = extras->residual ? extras->residual + first : NULL;
+    float *output = job->output + first;
+    v16 bias = all16(extras->bias ? extras->bias[c] : 0), slope = all16(extras->slope ? extras->slope[c] : 1);
+    long i = 0;
+    for (; i + LANES <= count; i += LANES) {
+      v16 value = load16u(row + i) + bias;
+      if (residual) value += load16u(residual + i);
+      store16u(output + i, rectify16(value, slope));
+    }
+    for (; i < count; i++) {
+      float value = row[i] + bias[0] + (residual ? residual[i] : 0);
+      output[i] = value > 0 ? value : value * slope[0];
+    }
+  }
+}
+
 // MARK: - Direct convolution
 
 /// One row of the input for a phase of the strides: `count` vectors from column `first` on in steps of `step`, zero
@@ -221,7 +346,22 @@ INLINE void copy_row(
   }
 }
 
-INLINE int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+/// For each tap of an axis: the input's offset from the window's position in steps of its phase, and the phase: of the
+/// input for a strided convolution, of the output for a transposed one.
+static void axis_taps(const martlet_convolution *s, int axis, int *places, int *phases) {
+  for (int k = 0; k < s->kernel[axis]; k++) {
+    if (s->transposed) {
+      // The phases of the output that the tap meets differ by whole strides.
+      int reach = k * s->dilation[axis] - s->pad[axis];
+      phases[k] = reach - floor_div(reach, s->stride[axis]) * s->stride[axis];
+      places[k] = -floor_div(reach, s->stride[axis]);
+    } else {
+      int reach = k * s->dilation[axis] - s->pad[axis];
+      places[k] = floor_div(reach, s->stride[axis]);
+      phases[k] = reach - places[k] * s->stride[axis];
+    }
+  }
+}
 
 /// All positions of a 1×1×1 kernel, as one long row.
 static void pointwise_piece(convolution_job *job, long piece, int thread) {
@@ -249,6 +389,15 @@ static void pointwise_piece(convolution_job *job, long piece, int thread) {
   double *partial = job->partial ? job->partial + (size_t)piece * blocks_of(s->out_channels) * 2 * LANES : NULL;
   static const long no_offset[1] = {0};
   static const int first_tap[1] = {0};
+  if (is_narrow(s)) {
+    narrow_source source = {
+      .rows = rows, .weights = job->weights, .block_stride = block_stride, .blocks = plan->in_blocks, .taps = 1,
+      .outputs = s->out_channels, .offsets = no_offset, .tap_of = first_tap};
+    float *results = scratch + plan->copy_floats - narrow_floats(s, plan->rows);
+    narrow_rows(&source, count, results, (size_t)plan->rows, 1);
+    finish_rows(job, sample, results, (size_t)plan->rows, start, count);
+    return;
+  }
   int last = (s->in_channels - 1) % LANES + 1;
   size_t weight_block = (size_t)lanes * plan->group_blocks * LANES;
   int max_rows;
@@ -336,6 +485,15 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
     depths[depth_count++] = place;
   }
 
+  // Where each tap of the height and width meets the input, and the phase in which it does.
+  int heights[MAX_TAPS], height_phases[MAX_TAPS], widths[MAX_TAPS], width_phases[MAX_TAPS];
+  axis_taps(s, 1, heights, height_phases);
+  axis_taps(s, 2, widths, width_phases);
+
+  int narrow = is_narrow(s);
+  size_t result_floats = (size_t)s->out_channels * s->out[2];
+  float *results = copy + plan->copy_floats - 48 * LANES - narrow_floats(s, plan->rows * s->out[2]);
+
   int first_group = plan->row_groups * chunk / chunks, end_group = plan->row_groups * (chunk + 1) / chunks;
   for (int row_group = first_group; row_group < end_group; row_group++) {
     int row = row_group * plan->rows;
@@ -364,25 +522,20 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
     for (int ph = 0; ph < out_phases_h; ph++)
       for (int pw = 0; pw < out_phases_w; pw++) {
         // The taps that meet this phase of the output.
-        long offsets[512];
-        int tap_of[512], taps = 0;
+        long offsets[MAX_TAPS];
+        int tap_of[MAX_TAPS], taps = 0;
         for (int slot = 0; slot < depth_count; slot++)
-          for (int kh = 0; kh < s->kernel[1]; kh++)
+          for (int kh = 0; kh < s->kernel[1]; kh++) {
+            if (s->transposed && height_phases[kh] != ph) continue;
             for (int kw = 0; kw < s->kernel[2]; kw++) {
-              int h, w, in_ph = 0, in_pw = 0;
-              if (s->transposed) {
-                int reach_h = ph + s->pad[1] - kh * s->dilation[1], reach_w = pw + s->pad[2] - kw * s->dilation[2];
-                h = floor_div(reach_h, s->stride[1]), w = floor_div(reach_w, s->stride[2]);
-                if (h * s->stride[1] != reach_h || w * s->stride[2] != reach_w) continue;
-              } else {
-                int reach_h = kh * s->dilation[1] - s->pad[1], reach_w = kw * s->dilation[2] - s->pad[2];
-                h = floor_div(reach_h, s->stride[1]), w = floor_div(reach_w, s->stride[2]);
-                in_ph = reach_h - h * s->stride[1], in_pw = reach_w - w * s->stride[2];
-              }
-              offsets[taps] = (long)(slot * depth_floats + (size_t)(in_ph * step_w + in_pw) * phase_floats) +
-                              ((long)(h - plan->first_offset[1]) * width + w - plan->first_offset[2]) * lanes;
+              if (s->transposed && width_phases[kw] != pw) continue;
+              int in_phase = s->transposed ? 0 : height_phases[kh] * step_w + width_phases[kw];
+              offsets[taps] = (long)(slot * depth_floats + (size_t)in_phase * phase_floats) +
+                              ((long)(heights[kh] - plan->first_offset[1]) * width + widths[kw] -
+                               plan->first_offset[2]) * lanes;
               tap_of[taps++] = depth_taps[slot] * kernel_plane + kh * s->kernel[2] + kw;
             }
+          }
         int row_length = (s->out[2] - pw + out_phases_w - 1) / out_phases_w;
         int row_count = 0;
         for (int r = 0; r < rows; r++) row_count += (row + r) * out_phases_h + ph < s->out[1];
@@ -400,6 +553,20 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
               CASE(1) CASE(2) CASE(3) CASE(4)
 #undef CASE
             }
+          }
+          continue;
+        }
+        if (narrow) {
+          for (int r = 0; r < row_count; r++) {
+            narrow_source source = {
+              .rows = copy + (size_t)r * width * LANES, .weights = job->weights, .block_stride = block_floats,
+              .blocks = plan->in_blocks, .taps = taps, .outputs = s->out_channels, .offsets = offsets,
+              .tap_of = tap_of};
+            float *result = results + (size_t)r * result_floats;
+            narrow_rows(&source, row_length, result + pw, (size_t)s->out[2], out_phases_w);
+            if (pw < out_phases_w - 1 && pw < s->out[2] - 1) continue;
+            size_t place = ((size_t)out_d * s->out[1] + (size_t)(row + r) * out_phases_h + ph) * s->out[2];
+            finish_rows(job, sample, result, (size_t)s->out[2], place, s->out[2]);
           }
           continue;
         }
@@ -433,14 +600,34 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
 #define A 0.70710678118654752f
 #define B 1.41421356237309505f
 
-INLINE void transform_input(const int m, const v16 *d, v16 *t) {
-  if (m == 1) {
+/// One axis of the input's transform: `points_of` of the outputs from `window_of` elements.
+INLINE void transform_input(const int points, const v16 *d, v16 *t) {
+  if (points == 1) {
     t[0] = d[0];
-  } else if (m == 2) {
+  } else if (points == 4) {
     t[0] = d[0] - d[2];
     t[1] = d[1] + d[2];
     t[2] = d[2] - d[1];
     t[3] = d[3] - d[1];
+  } else if (points == 5) {
+    // Two outputs of stride 2: the points 0, 1, ∞ for the even elements, then the odd ones.
+    t[0] = d[0] - d[2];
+    t[1] = d[2];
+    t[2] = d[4] - d[2];
+    t[3] = d[1];
+    t[4] = d[3];
+  } else if (points == 9) {
+    // Four outputs of stride 2: the points 0, 1, -1, 2, ∞ for the even elements, then the odd ones.
+    v16 a = d[6] - d[2], b = d[4] - d[2];
+    t[0] = a - 2.0f * (d[4] - d[0]);
+    t[1] = d[6] - d[4] - 2.0f * d[2];
+    t[2] = a - 3.0f * b;
+    t[3] = a;
+    t[4] = (d[8] - d[4]) - 2.0f * a;
+    t[5] = d[1];
+    t[6] = d[3];
+    t[7] = d[5];
+    t[8] = d[7];
   } else {
     // A²B² = 1, A² + B² = 2.5.
     v16 a = d[4] - 2.0f * d[2], b = d[3] - 2.0f * d[1];
@@ -454,24 +641,37 @@ INLINE void transform_input(const int m, const v16 *d, v16 *t) {
   }
 }
 
-INLINE void transform_output(const int m, const v16 *t, v16 *y) {
-  if (m == 1) {
+INLINE void transform_output(const int m, const int points, const v16 *t, v16 *y) {
+  if (points == 1) {
     y[0] = t[0];
-  } else if (m == 2) {
+  } else if (points == 4) {
     y[0] = t[0] + t[1] + t[2];
     y[1] = t[1] - t[2] + t[3];
+  } else if (points == 5) {
+    y[0] = t[0] + t[1] + t[3];
+    y[1] = t[1] + t[2] + t[4];
+  } else if (points == 9) {
+    v16 sum = t[1] + t[2], difference = t[1] - t[2];
+    y[0] = t[0] + sum + (t[3] + t[5]);
+    y[1] = difference + (2.0f * t[3] + t[6]);
+    y[2] = sum + (4.0f * t[3] + t[7]);
+    y[3] = difference + (8.0f * t[3] + t[8]) + t[4];
   } else {
     v16 s1 = t[1] + t[2], s2 = t[1] - t[2], s3 = t[3] + t[4], s4 = t[3] - t[4];
     y[0] = t[0] + s1 + s3;
-    y[1] = A * s2 + B * s4;
-    y[2] = 0.5f * s1 + 2.0f * s3;
-    y[3] = (A * 0.5f) * s2 + (B * 2.0f) * s4 + t[5];
+    if (m == 2) {
+      y[1] = A * s2 + B * s4 + t[5];
+    } else {
+      y[1] = A * s2 + B * s4;
+      y[2] = 0.5f * s1 + 2.0f * s3;
+      y[3] = (A * 0.5f) * s2 + (B * 2.0f) * s4 + t[5];
+    }
   }
 }
 #undef A
 #undef B
 
-/// Where a tile lies: its sample, the sub-grid of a dilated kernel, and its number along each axis.
+/// Where a tile lies: the sub-grid of a dilated kernel, and its number along each axis.
 typedef struct {
   int sub[3], tile[3];
 } tile_place;
@@ -489,23 +689,47 @@ INLINE tile_place place_of(const martlet_convolution *s, const winograd_plan *pl
   return place;
 }
 
-/// Transforms `count` tiles in a row of one block of channels: v[point * stride + tile * 16].
-INLINE void input_strip(
-  const int md, const int mh, const int mw, const int has_extras, const convolution_job *job, int sample, int block,
-  tile_place place, int count, float *v, size_t stride) {
+/// Tiles beside each other along the width, which share columns: their place, their number within the tiles at hand, and
+/// the number of their first column.
+typedef struct {
+  tile_place place;
+  int count, first_tile, first_column;
+} tile_run;
+
+/// The runs of the tiles from..<to of a sample.
+static int runs_of(const convolution_job *job, long from, long to, tile_run *runs) {
+  const winograd_plan *plan = job->plan;
+  int count = 0, column = 0;
+  for (long tile = from; tile < to;) {
+    tile_run run = {.place = place_of(job->shape, plan, tile), .first_tile = (int)(tile - from), .first_column = column};
+    long tiles = plan->tiles[2] - run.place.tile[2];
+    run.count = (int)(tiles < to - tile ? tiles : to - tile);
+    column += run.count * plan->step + plan->window - plan->step;
+    tile += run.count;
+    runs[count++] = run;
+  }
+  return count;
+}
+
+/// Transforms the columns of a run along depth and height, for one block of channels: columns[point * stride + column * 16].
+INLINE void transform_columns(
+  const int md, const int mh, const int taps, const int strided, const int has_extras, const convolution_job *job,
+  int sample, int block, const tile_run *run, float *columns, size_t stride) {
   const martlet_convolution *s = job->shape;
   const winograd_plan *plan = job->plan;
-  const int ad = md == 1 ? 1 : md + 2, ah = mh + 2, aw = mw + 2;
+  const int wd = window_of(md, taps, strided), wh = window_of(mh, taps, strided);
+  const int pd = points_of(md, taps, strided), ph = points_of(mh, taps, strided);
   size_t row = (size_t)s->in[2] * LANES;
   const float *base = job->input + ((size_t)sample * plan->in_blocks + block) * s->in[0] * s->in[1] * row;
-  const float *rows[36];
+  const float *rows[MAX_POINT_ROWS];
+  const tile_place *place = &run->place;
   int dz = s->dilation[0], dh = s->dilation[1], dw = s->dilation[2];
-  for (int z = 0; z < ad; z++)
-    for (int h = 0; h < ah; h++) {
-      int d = place.sub[0] - s->pad[0] + dz * (place.tile[0] * md + z);
-      int y = place.sub[1] - s->pad[1] + dh * (place.tile[1] * mh + h);
+  for (int z = 0; z < wd; z++)
+    for (int h = 0; h < wh; h++) {
+      int d = place->sub[0] - s->pad[0] + dz * (place->tile[0] * step_of(md, strided) + z);
+      int y = place->sub[1] - s->pad[1] + dh * (place->tile[1] * step_of(mh, strided) + h);
       int is_inside = d >= 0 && d < s->in[0] && y >= 0 && y < s->in[1];
-      rows[z * ah + h] = is_inside ? base + ((size_t)d * s->in[1] + y) * row : NULL;
+      rows[z * wh + h] = is_inside ? base + ((size_t)d * s->in[1] + y) * row : NULL;
     }
   v16 scale = zero16(), shift = zero16(), slope = zero16();
   if (has_extras) {
@@ -514,71 +738,85 @@ INLINE void input_strip(
     shift = load16(job->extras->load_shift + channel);
     slope = load16(job->extras->load_slope + channel);
   }
-  v16 columns[6][36];
-  v16 *column[6];
-  for (int i = 0; i < aw; i++) column[i] = columns[i];
-  for (int t = 0; t < count; t++) {
-    int first = 0;
-    if (t > 0) {
-      // The last two columns of one tile are the first two of the next.
-      v16 *last[2] = {column[aw - 2], column[aw - 1]};
-      for (int i = aw - 1; i >= 2; i--) column[i] = column[i - 2];
-      column[0] = last[0];
-      column[1] = last[1];
-      first = 2;
+  int count = run->count * plan->step + plan->window - plan->step;
+  for (int c = 0; c < count; c++) {
+    long x = place->sub[2] - s->pad[2] + (long)dw * ((long)place->tile[2] * plan->step + c);
+    float *target = columns + (size_t)(run->first_column + c) * LANES;
+    if (x < 0 || x >= s->in[2]) {
+      for (int i = 0; i < pd * ph; i++) store16(target + i * stride, zero16());
+      continue;
     }
-    for (int c = first; c < aw; c++) {
-      long x = place.sub[2] - s->pad[2] + (long)dw * ((long)(place.tile[2] + t) * mw + c);
-      v16 *q = column[c];
-      if (x < 0 || x >= s->in[2]) {
-        for (int i = 0; i < ad * ah; i++) q[i] = zero16();
-        continue;
-      }
-      v16 half[36];
-      NO_UNROLL for (int h = 0; h < ah; h++) {
-        v16 in[6], out[6];
-        UNROLL for (int z = 0; z < ad; z++) {
-          const float *p = rows[z * ah + h];
-          if (p) {
-            in[z] = load16(p + x * LANES);
-            if (has_extras) in[z] = rectify16(in[z] * scale + shift, slope);
-          } else {
-            in[z] = zero16();
-          }
+    v16 half[MAX_POINT_ROWS];
+    NO_UNROLL for (int h = 0; h < wh; h++) {
+      v16 in[9], out[9];
+      UNROLL for (int z = 0; z < wd; z++) {
+        const float *p = rows[z * wh + h];
+        if (p) {
+          in[z] = load16(p + x * LANES);
+          // The rows are too many for the processor to foresee all of them.
+          __builtin_prefetch(p + (x + 6) * LANES);
+          if (has_extras) in[z] = rectify16(in[z] * scale + shift, slope);
+        } else {
+          in[z] = zero16();
         }
-        transform_input(md, in, out);
-        UNROLL for (int z = 0; z < ad; z++) half[z * ah + h] = out[z];
       }
-      NO_UNROLL for (int z = 0; z < ad; z++) transform_input(mh, half + z * ah, q + z * ah);
+      transform_input(pd, in, out);
+      UNROLL for (int z = 0; z < pd; z++) half[z * wh + h] = out[z];
     }
-    float *target = v + (size_t)t * LANES;
-    NO_UNROLL for (int i = 0; i < ad * ah; i++) {
-      v16 in[6], out[6];
-      UNROLL for (int c = 0; c < aw; c++) in[c] = column[c][i];
-      transform_input(mw, in, out);
-      UNROLL for (int c = 0; c < aw; c++) store16(target + (size_t)(i * aw + c) * stride, out[c]);
+    NO_UNROLL for (int z = 0; z < pd; z++) {
+      v16 out[9];
+      transform_input(ph, half + z * wh, out);
+      UNROLL for (int h = 0; h < ph; h++) store16(target + (z * ph + h) * stride, out[h]);
     }
   }
 }
 
-/// Transforms one tile of products back, and finishes its elements.
-INLINE void output_tile(
-  const int md, const int mh, const int mw, const convolution_job *job, int sample, int block, tile_place place,
-  const float *m, size_t stride, double *partial) {
+/// The rest of the input's transform for a row of points, along the width: v[point * stride + tile * 16].
+INLINE void transform_row(
+  const int mw, const int taps, const int strided, const tile_run *runs, int run_count, const float *columns, float *v,
+  size_t stride) {
+  const int window = window_of(mw, taps, strided), points = points_of(mw, taps, strided);
+  for (int r = 0; r < run_count; r++) {
+    const float *from = columns + (size_t)runs[r].first_column * LANES;
+    float *to = v + (size_t)runs[r].first_tile * LANES;
+    NO_UNROLL for (int t = 0; t < runs[r].count; t++) {
+      v16 in[9], out[9];
+      UNROLL for (int c = 0; c < window; c++) in[c] = load16(from + c * LANES);
+      transform_input(points, in, out);
+      UNROLL for (int p = 0; p < points; p++) store16(to + p * stride, out[p]);
+      from += step_of(mw, strided) * LANES;
+      to += LANES;
+    }
+  }
+}
+
+/// Transforms the products of a row of points back along the width, for `count` vectors m[point * stride + vector * 16]:
+/// y[vector * vector_stride + 16 * (0..<mw)].
+INLINE void transform_row_back(
+  const int mw, const int points, int count, const float *m, size_t stride, float *y, size_t vector_stride) {
+  NO_UNROLL for (int i = 0; i < count; i++) {
+    v16 in[9], out[4];
+    UNROLL for (int p = 0; p < points; p++) in[p] = load16(m + p * stride);
+    transform_output(mw, points, in, out);
+    UNROLL for (int c = 0; c < mw; c++) store16(y + c * LANES, out[c]);
+    m += LANES;
+    y += vector_stride;
+  }
+}
+
+/// Transforms a tile back along height and depth, y[row of points][width of the tile][16], and finishes its elements.
+INLINE void finish_tile(
+  const int md, const int mh, const int mw, const int taps, const int strided, const convolution_job *job, int sample,
+  int block, tile_place place, const float *y, double *partial) {
   const martlet_convolution *s = job->shape;
   const martlet_convolution_extras *extras = job->extras;
-  const int ad = md == 1 ? 1 : md + 2, ah = mh + 2, aw = mw + 2;
-  v16 first[6 * 4 * 6], second[4 * 4 * 6];
-  for (int z = 0; z < ad; z++) {
-    NO_UNROLL for (int h = 0; h < ah; h++) {
-      v16 in[6], out[4];
-      UNROLL for (int c = 0; c < aw; c++) in[c] = load16(m + (size_t)((z * ah + h) * aw + c) * stride);
-      transform_output(mw, in, out);
-      UNROLL for (int c = 0; c < mw; c++) first[c * ah + h] = out[c];
-    }
+  const int ad = points_of(md, taps, strided), ah = points_of(mh, taps, strided);
+  v16 second[4 * 4 * 9];
+  NO_UNROLL for (int z = 0; z < ad; z++) {
     NO_UNROLL for (int c = 0; c < mw; c++) {
-      v16 out[4];
-      transform_output(mh, first + c * ah, out);
+      v16 in[9], out[4];
+      UNROLL for (int h = 0; h < ah; h++) in[h] = load16(y + (size_t)((z * ah + h) * mw + c) * LANES);
+      transform_output(mh, ah, in, out);
       UNROLL for (int h = 0; h < mh; h++) second[(h * mw + c) * ad + z] = out[h];
     }
   }
@@ -589,17 +827,17 @@ INLINE void output_tile(
   v16 values[64];
   int count = 0;
   for (int h = 0; h < mh; h++) {
-    int y = place.sub[1] + s->dilation[1] * (place.tile[1] * mh + h);
-    if (y >= s->out[1]) break;
+    int row = place.sub[1] + s->dilation[1] * (place.tile[1] * mh + h);
+    if (row >= s->out[1]) break;
     for (int c = 0; c < mw; c++) {
       int x = place.sub[2] + s->dilation[2] * (place.tile[2] * mw + c);
       if (x >= s->out[2]) break;
       v16 out[4];
-      transform_output(md, second + (h * mw + c) * ad, out);
+      transform_output(md, ad, second + (h * mw + c) * ad, out);
       UNROLL for (int z = 0; z < md; z++) {
         int d = place.sub[0] + s->dilation[0] * (place.tile[0] * md + z);
         if (d < s->out[0]) {
-          size_t position = (base + ((size_t)d * s->out[1] + y) * s->out[2] + x) * LANES;
+          size_t position = (base + ((size_t)d * s->out[1] + row) * s->out[2] + x) * LANES;
           v16 value = out[z] + bias;
           if (extras->residual) value += load16(extras->residual + position);
           value = rectify16(value, slope);
@@ -612,87 +850,123 @@ INLINE void output_tile(
   if (partial) add_statistics(partial, values, count);
 }
 
-#define VARIANT(name, md, mh, mw)                                                                                     \
-  static __attribute__((noinline)) void input_##name(                                                                 \
-    const convolution_job *job, int sample, int block, tile_place place, int count, float *v, size_t stride) {        \
-    input_strip(md, mh, mw, 0, job, sample, block, place, count, v, stride);                                          \
+#define VARIANT(name, md, mh, mw, taps, strided)                                                                      \
+  static __attribute__((noinline)) void columns_##name(                                                               \
+    const convolution_job *job, int sample, int block, const tile_run *run, float *columns, size_t stride) {          \
+    transform_columns(md, mh, taps, strided, 0, job, sample, block, run, columns, stride);                                     \
   }                                                                                                                   \
-  static __attribute__((noinline)) void input_extras_##name(                                                          \
-    const convolution_job *job, int sample, int block, tile_place place, int count, float *v, size_t stride) {        \
-    input_strip(md, mh, mw, 1, job, sample, block, place, count, v, stride);                                          \
+  static __attribute__((noinline)) void columns_extras_##name(                                                        \
+    const convolution_job *job, int sample, int block, const tile_run *run, float *columns, size_t stride) {          \
+    transform_columns(md, mh, taps, strided, 1, job, sample, block, run, columns, stride);                                     \
   }                                                                                                                   \
-  static __attribute__((noinline)) void output_##name(                                                                \
-    const convolution_job *job, int sample, int block, tile_place place, const float *m, size_t stride,               \
-    double *partial) {                                                                                                \
-    output_tile(md, mh, mw, job, sample, block, place, m, stride, partial);                                           \
+  static __attribute__((noinline)) void row_##name(                                                                   \
+    const tile_run *runs, int run_count, const float *columns, float *v, size_t stride) {                             \
+    transform_row(mw, taps, strided, runs, run_count, columns, v, stride);                                            \
+  }                                                                                                                   \
+  static __attribute__((noinline)) void row_back_##name(                                                              \
+    int count, const float *m, size_t stride, float *y, size_t vector_stride) {                                       \
+    transform_row_back(mw, points_of(mw, taps, strided), count, m, stride, y, vector_stride);                                        \
+  }                                                                                                                   \
+  static __attribute__((noinline)) void tile_##name(                                                                  \
+    const convolution_job *job, int sample, int block, tile_place place, const float *y, double *partial) {           \
+    finish_tile(md, mh, mw, taps, strided, job, sample, block, place, y, partial);                                             \
   }
-VARIANT(444, 4, 4, 4)
-VARIANT(244, 2, 4, 4)
-VARIANT(222, 2, 2, 2)
-VARIANT(144, 1, 4, 4)
-VARIANT(122, 1, 2, 2)
+VARIANT(444, 4, 4, 4, 3, 1)
+VARIANT(244, 2, 4, 4, 3, 1)
+VARIANT(222, 2, 2, 2, 3, 1)
+VARIANT(144, 1, 4, 4, 3, 1)
+VARIANT(122, 1, 2, 2, 3, 1)
+VARIANT(222_OF_5, 2, 2, 2, 5, 1)
+VARIANT(122_OF_5, 1, 2, 2, 5, 1)
+VARIANT(444_STRIDED, 4, 4, 4, 3, 2)
+VARIANT(222_STRIDED, 2, 2, 2, 3, 2)
+VARIANT(144_STRIDED, 1, 4, 4, 3, 2)
 
-/// Transforms the tiles from..<to of a sample; the first in `v` is tile number `origin`.
-static void input_range(
-  const convolution_job *job, int sample, int block, long from, long to, long origin, float *v, size_t stride) {
-  const winograd_plan *plan = job->plan;
-  while (from < to) {
-    tile_place place = place_of(job->shape, plan, from);
-    long count = plan->tiles[2] - place.tile[2];
-    if (count > to - from) count = to - from;
-    float *target = v + (size_t)(from - origin) * LANES;
-    int has_extras = job->extras->load_scale != NULL;
-    switch (job->kernel) {
-#define CASE(name)                                                                       \
-  case MARTLET_WINOGRAD_##name:                                                          \
-    (has_extras ? input_extras_##name : input_##name)(job, sample, block, place, (int)count, target, stride); \
-    break;
-      CASE(444) CASE(244) CASE(222) CASE(144) CASE(122)
+/// The transforms of one kernel.
+typedef struct {
+  void (*columns)(const convolution_job *, int sample, int block, const tile_run *, float *columns, size_t stride);
+  void (*columns_extras)(const convolution_job *, int sample, int block, const tile_run *, float *columns, size_t stride);
+  void (*row)(const tile_run *, int run_count, const float *columns, float *v, size_t stride);
+  void (*row_back)(int count, const float *m, size_t stride, float *y, size_t vector_stride);
+  void (*tile)(const convolution_job *, int sample, int block, tile_place, const float *y, double *partial);
+} winograd_transforms;
+
+static winograd_transforms transforms_of(martlet_convolution_kernel kernel) {
+  switch (kernel) {
+#define CASE(name)               \
+  case MARTLET_WINOGRAD_##name: \
+    return (winograd_transforms){columns_##name, columns_extras_##name, row_##name, row_back_##name, tile_##name};
+    CASE(444) CASE(244) CASE(222) CASE(144) CASE(122) CASE(222_OF_5) CASE(122_OF_5) CASE(444_STRIDED)
+    CASE(222_STRIDED) CASE(144_STRIDED)
 #undef CASE
-      default: break;
-    }
-    from += count;
+    default: return (winograd_transforms){NULL, NULL, NULL, NULL, NULL};
   }
 }
 
-static void output_range(
-  const convolution_job *job, int sample, int group, long from, long to, long origin, const float *m, double *partial) {
+// The memory of a Winograd convolution, for tiles that are computed together:
+//   columns[in block][row of points][column][16]    what is transformed along depth and height
+//   v[point of a row][in block][tile][16]           a row of points, transformed along the width too
+//   m[point of a row][tile][blocks of a group][16]  its products
+//   y[group][tile][block of the group][row of points][width of a tile][16]   transformed back along the width
+
+static void input_columns(const convolution_job *job, int sample, int block, const tile_run *run, float *columns) {
   const winograd_plan *plan = job->plan;
+  winograd_transforms transforms = transforms_of(job->kernel);
+  (job->extras->load_scale ? transforms.columns_extras : transforms.columns)(
+    job, sample, block, run, columns + (size_t)block * plan->rows * plan->column_row, plan->column_row);
+}
+
+/// The products of a row of points, for the groups from..<to.
+static void row_products(
+  const convolution_job *job, int row, const tile_run *runs, int run_count, int tiles, int from, int to,
+  const float *columns, float *v, float *m, float *y) {
+  const winograd_plan *plan = job->plan;
+  winograd_transforms transforms = transforms_of(job->kernel);
+  static const long no_offset[1] = {0};
+  static const int first_tap[1] = {0};
+  size_t block_stride = (size_t)plan->block_tiles * LANES;
+  for (int block = 0; block < plan->in_blocks; block++)
+    transforms.row(
+      runs, run_count, columns + ((size_t)block * plan->rows + row) * plan->column_row, v + block * block_stride,
+      plan->v_point);
+  size_t weight_block = (size_t)LANES * plan->group_blocks * LANES;
+  int last = (job->shape->in_channels - 1) % LANES + 1, max_rows;
+  const product_kernel *products = products_for(plan->group_blocks, LANES, &max_rows);
+  int pieces = (tiles + max_rows - 1) / max_rows;
+  for (int group = from; group < to; group++) {
+    const float *weights =
+      job->weights + ((size_t)group * plan->points + (size_t)row * plan->row_points) * plan->in_blocks * weight_block;
+    for (int point = 0; point < plan->row_points; point++) {
+      for (int piece = 0; piece < pieces; piece++) {
+        int first = tiles * piece / pieces, end = tiles * (piece + 1) / pieces;
+        products[end - first](
+          v + (size_t)point * plan->v_point + first * LANES, block_stride, plan->in_blocks, last, 1, no_offset, first_tap,
+          weights, weight_block, m + (size_t)point * plan->m_point + (size_t)first * plan->group_blocks * LANES);
+      }
+      weights += plan->in_blocks * weight_block;
+    }
+    transforms.row_back(
+      tiles * plan->group_blocks, m, plan->m_point,
+      y + (size_t)group * plan->block_tiles * plan->group_blocks * plan->tile_floats +
+        (size_t)row * plan->tile_width * LANES,
+      plan->tile_floats);
+  }
+}
+
+/// Finishes the tiles from..<to of a sample for a group of output blocks; tile number `origin` is the first in `y`.
+static void finish_tiles(
+  const convolution_job *job, int sample, int group, long from, long to, long origin, const float *y, double *partial) {
+  const winograd_plan *plan = job->plan;
+  winograd_transforms transforms = transforms_of(job->kernel);
   int out_blocks = blocks_of(job->shape->out_channels);
   for (int n = 0; n < plan->group_blocks && group * plan->group_blocks + n < out_blocks; n++) {
     int block = group * plan->group_blocks + n;
     double *statistics = partial ? partial + (size_t)block * 2 * LANES : NULL;
     for (long tile = from; tile < to; tile++) {
-      tile_place place = place_of(job->shape, plan, tile);
-      const float *source = m + ((size_t)(tile - origin) * plan->group_blocks + n) * LANES;
-      switch (job->kernel) {
-#define CASE(name) \
-  case MARTLET_WINOGRAD_##name: output_##name(job, sample, block, place, source, plan->m_point, statistics); break;
-        CASE(444) CASE(244) CASE(222) CASE(144) CASE(122)
-#undef CASE
-        default: break;
-      }
+      size_t index = ((size_t)group * plan->block_tiles + (size_t)(tile - origin)) * plan->group_blocks + n;
+      transforms.tile(
+        job, sample, block, place_of(job->shape, plan, tile), y + index * plan->tile_floats, statistics);
     }
-  }
-}
-
-/// The products of `count` tiles at one point, for one group of output blocks.
-INLINE void point_product(
-  const convolution_job *job, int group, int point, long count, long capacity, const float *v, float *m) {
-  const winograd_plan *plan = job->plan;
-  static const long no_offset[1] = {0};
-  static const int first_tap[1] = {0};
-  size_t weight_block = (size_t)LANES * plan->group_blocks * LANES;
-  const float *weights =
-    job->weights + ((size_t)group * plan->points + point) * plan->in_blocks * weight_block;
-  int last = (job->shape->in_channels - 1) % LANES + 1, max_rows;
-  const product_kernel *products = products_for(plan->group_blocks, LANES, &max_rows);
-  long pieces = (count + max_rows - 1) / max_rows;
-  for (long piece = 0; piece < pieces; piece++) {
-    long from = count * piece / pieces, to = count * (piece + 1) / pieces;
-    products[to - from](
-      v + from * LANES, (size_t)capacity * LANES, plan->in_blocks, last, 1, no_offset, first_tap, weights, weight_block,
-      m + (size_t)from * plan->group_blocks * LANES);
   }
 }
 
@@ -702,18 +976,17 @@ void NAME(winograd_block)(convolution_job *job, long piece, int thread) {
   long block = piece % plan->blocks;
   long from = block * plan->block_tiles, to = from + plan->block_tiles;
   if (to > plan->tile_count) to = plan->tile_count;
-  float *v = job->scratch + (size_t)thread * (plan->v_floats + plan->m_floats), *m = v + plan->v_floats;
+  float *columns = job->scratch + (size_t)thread * (plan->column_floats + plan->row_floats + plan->y_floats);
+  float *v = columns + plan->column_floats, *m = v + plan->v_floats, *y = columns + plan->column_floats + plan->row_floats;
   double *partial =
     job->partial ? job->partial + (size_t)piece * blocks_of(job->shape->out_channels) * 2 * LANES : NULL;
+  tile_run runs[MAX_BLOCK_TILES];
+  int run_count = runs_of(job, from, to, runs);
   for (int in = 0; in < plan->in_blocks; in++)
-    input_range(job, sample, in, from, to, from, v + (size_t)in * plan->block_tiles * LANES, plan->v_point);
-  for (int group = 0; group < plan->groups; group++) {
-    for (int point = 0; point < plan->points; point++)
-      point_product(
-        job, group, point, to - from, plan->block_tiles, v + (size_t)point * plan->v_point,
-        m + (size_t)point * plan->m_point);
-    output_range(job, sample, group, from, to, from, m, partial);
-  }
+    for (int run = 0; run < run_count; run++) input_columns(job, sample, in, &runs[run], columns);
+  for (int row = 0; row < plan->rows; row++)
+    row_products(job, row, runs, run_count, (int)(to - from), 0, plan->groups, columns, v, m, y);
+  for (int group = 0; group < plan->groups; group++) finish_tiles(job, sample, group, from, to, from, y, partial);
 }
 
 // The same in three steps for a sample of few tiles: all tiles share one pass over the weights.
@@ -721,24 +994,26 @@ void NAME(winograd_block)(convolution_job *job, long piece, int thread) {
 void NAME(winograd_input)(convolution_job *job, long piece, int thread) {
   const winograd_plan *plan = job->plan;
   (void)thread;
-  long slices = plan->blocks, block = piece / slices % plan->in_blocks, slice = piece % slices;
-  int sample = (int)(piece / slices / plan->in_blocks);
-  float *v = job->scratch + (size_t)sample * plan->v_floats;
-  long from = plan->tile_count * slice / slices, to = plan->tile_count * (slice + 1) / slices;
-  input_range(job, sample, (int)block, from, to, 0, v + (size_t)block * plan->tile_count * LANES, plan->v_point);
+  int block = (int)(piece % plan->in_blocks), sample = (int)(piece / plan->in_blocks);
+  tile_run runs[MAX_BLOCK_TILES];
+  int run_count = runs_of(job, 0, plan->tile_count, runs);
+  float *columns = job->scratch + (size_t)sample * plan->column_floats;
+  for (int run = 0; run < run_count; run++) input_columns(job, sample, block, &runs[run], columns);
 }
 
 void NAME(winograd_product)(convolution_job *job, long piece, int thread) {
   const winograd_plan *plan = job->plan;
-  (void)thread;
-  int group = (int)(piece / plan->points), point = (int)(piece % plan->points);
   const martlet_convolution *s = job->shape;
-  for (int sample = 0; sample < s->batch; sample++) {
-    const float *v = job->scratch + (size_t)sample * plan->v_floats + (size_t)point * plan->v_point;
-    float *m = job->scratch + (size_t)s->batch * plan->v_floats +
-               ((size_t)sample * plan->groups + group) * plan->m_floats + (size_t)point * plan->m_point;
-    point_product(job, group, point, plan->tile_count, plan->tile_count, v, m);
-  }
+  int row = (int)(piece / plan->splits), split = (int)(piece % plan->splits);
+  float *y = job->scratch + (size_t)s->batch * plan->column_floats;
+  float *v = y + (size_t)s->batch * plan->y_floats + (size_t)thread * plan->row_floats, *m = v + plan->v_floats;
+  tile_run runs[MAX_BLOCK_TILES];
+  int run_count = runs_of(job, 0, plan->tile_count, runs);
+  for (int sample = 0; sample < s->batch; sample++)
+    row_products(
+      job, row, runs, run_count, (int)plan->tile_count, plan->groups * split / plan->splits,
+      plan->groups * (split + 1) / plan->splits, job->scratch + (size_t)sample * plan->column_floats, v, m,
+      y + (size_t)sample * plan->y_floats);
 }
 
 void NAME(winograd_output)(convolution_job *job, long piece, int thread) {
@@ -748,11 +1023,10 @@ void NAME(winograd_output)(convolution_job *job, long piece, int thread) {
   int group = (int)(piece % plan->groups);
   long slice = piece / plan->groups % plan->blocks;
   int sample = (int)(piece / plan->groups / plan->blocks);
-  const float *m = job->scratch + (size_t)s->batch * plan->v_floats +
-                   ((size_t)sample * plan->groups + group) * plan->m_floats;
+  const float *y = job->scratch + (size_t)s->batch * plan->column_floats + (size_t)sample * plan->y_floats;
   double *partial =
     job->partial ? job->partial + (size_t)(sample * plan->blocks + slice) * blocks_of(s->out_channels) * 2 * LANES
                  : NULL;
   long from = plan->tile_count * slice / plan->blocks, to = plan->tile_count * (slice + 1) / plan->blocks;
-  output_range(job, sample, group, from, to, 0, m, partial);
+  finish_tiles(job, sample, group, from, to, 0, y, partial);
 }

@@ -16,8 +16,15 @@
 // two layers of a network.
 enum { SPINS = 2000 };
 
+// The pieces that a thread begins with. Neighbouring pieces read neighbouring memory, so each thread takes a run of them.
+typedef struct {
+  _Alignas(128) atomic_long next;
+  long end;
+} piece_range;
+
 struct martlet_thread_pool {
   int count;
+  piece_range *ranges;
   pthread_t *workers;
   pthread_mutex_t lock;
   pthread_cond_t wake, done;
@@ -26,8 +33,6 @@ struct martlet_thread_pool {
   atomic_int is_closing;
   // Workers that haven't finished the current job.
   atomic_int active;
-  atomic_long next;
-  long pieces;
   void (*body)(void *, long, int);
   void *context;
 };
@@ -37,11 +42,15 @@ typedef struct {
   int thread;
 } worker_start;
 
+/// Computes the thread's own pieces, then what others have left.
 static void work(martlet_thread_pool *pool, int thread) {
-  for (;;) {
-    long piece = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-    if (piece >= pool->pieces) return;
-    pool->body(pool->context, piece, thread);
+  for (int offset = 0; offset < pool->count; offset++) {
+    piece_range *range = &pool->ranges[(thread + offset) % pool->count];
+    for (;;) {
+      long piece = atomic_fetch_add_explicit(&range->next, 1, memory_order_relaxed);
+      if (piece >= range->end) break;
+      pool->body(pool->context, piece, thread);
+    }
   }
 }
 
@@ -79,7 +88,9 @@ static void announce(martlet_thread_pool *pool) {
 
 martlet_thread_pool *martlet_thread_pool_create(int threads) {
   martlet_thread_pool *pool = calloc(1, sizeof *pool);
-  pool->workers = calloc(threads > 1 ? (size_t)threads - 1 : 1, sizeof *pool->workers);
+  size_t most = threads > 1 ? (size_t)threads : 1;
+  pool->workers = calloc(most, sizeof *pool->workers);
+  pool->ranges = aligned_alloc(_Alignof(piece_range), most * sizeof *pool->ranges);
   pool->count = 1;
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->wake, NULL);
@@ -105,6 +116,7 @@ void martlet_thread_pool_destroy(martlet_thread_pool *pool) {
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->lock);
   free(pool->workers);
+  free(pool->ranges);
   free(pool);
 }
 
@@ -118,8 +130,10 @@ void martlet_thread_pool_run(
   }
   pool->body = body;
   pool->context = context;
-  pool->pieces = pieces;
-  atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+  for (int thread = 0; thread < pool->count; thread++) {
+    atomic_store_explicit(&pool->ranges[thread].next, pieces * thread / pool->count, memory_order_relaxed);
+    pool->ranges[thread].end = pieces * (thread + 1) / pool->count;
+  }
   atomic_store_explicit(&pool->active, pool->count - 1, memory_order_release);
   announce(pool);
   work(pool, 0);

@@ -91,7 +91,8 @@ extension NativePlanner {
   private static func title(_ kernel: martlet_convolution_kernel, _ shape: martlet_convolution) -> String {
     guard kernel != MARTLET_DIRECT else { return shape.transposed != 0 ? "direct, transposed" : "direct" }
     let size = Int(kernel.rawValue)
-    return "winograd \(size / 100)×\(size / 10 % 10)×\(size % 10)"
+    let taps = size > 1000 ? " of \(size / 1000) taps" : ""
+    return "winograd \(size / 100 % 10)×\(size / 10 % 10)×\(size % 10)\(taps)"
   }
 
   /// The weights as the kernel wants them, with the factors of a batch normalisation; made once for all plans.
