@@ -38,23 +38,28 @@ import Testing
     }
   }
 
+  /// The kinds of convolution that networks are made of, and any other.
+  private enum Kind: CaseIterable { case usual, usualAgain, halving, doubling, any }
+
   /// A convolution with normalisation, activation and residual around it, of a random kind.
   private func layer(_ numbers: inout Numbers) throws -> (graph: Graph, input: Tensor, comment: String) {
     let channels = [1, 2, 3, 5, 16, 17, 32, 105]
     let (inner, outer) = (channels.randomElement(using: &numbers)!, channels.randomElement(using: &numbers)!)
     let rank = Int.random(in: 1...3, using: &numbers)
     let extents = (0..<rank).map { _ in Int.random(in: 5...15, using: &numbers) }
-    let isUsual = Int.random(in: 0..<2, using: &numbers) == 0
-    let isTransposed = !isUsual && Bool.random(using: &numbers)
+    let kind = Kind.allCases.randomElement(using: &numbers)!
+    let isUsual = kind == .usual || kind == .usualAgain
+    let isTransposed = kind == .doubling || (kind == .any && Bool.random(using: &numbers))
     func some(_ range: ClosedRange<Int>, usual: Int) -> [Int] {
-      (0..<rank).map { _ in isUsual ? usual : Int.random(in: range, using: &numbers) }
+      (0..<rank).map { _ in kind == .any ? Int.random(in: range, using: &numbers) : usual }
     }
-    let taps = [1, 3, 3, 5].randomElement(using: &numbers)!
+    let taps = isUsual ? [1, 3, 3, 5].randomElement(using: &numbers)! : 3
     let kernel = some(1...3, usual: taps)
-    let attributes: OrderedDictionary<String, Attribute> = [
-      "strides": .ints(some(1...3, usual: 1)), "dilations": .ints(some(1...2, usual: 1)),
+    var attributes: OrderedDictionary<String, Attribute> = [
+      "strides": .ints(some(1...3, usual: isUsual ? 1 : 2)), "dilations": .ints(some(1...2, usual: 1)),
       "pads": .ints({ $0 + $0 }(some(0...0, usual: taps / 2))),
     ]
+    if kind == .doubling { attributes["output_padding"] = .ints(Array(repeating: 1, count: rank)) }
     let batch = Int.random(in: 1...3, using: &numbers)
     var graph = Graph(name: "layer")
     var value = try graph.input(
@@ -84,7 +89,7 @@ import Testing
 
   @Test func randomLayersAreWhatTheInterpreterComputes() throws {
     var numbers = Numbers(state: 6)
-    for _ in 0..<200 {
+    for _ in 0..<300 {
       let (graph, input, comment) = try layer(&numbers)
       try expectSame(graph, [input], comment)
     }

@@ -36,6 +36,9 @@ typedef enum {
   MARTLET_WINOGRAD_444_STRIDED = 23444,
   MARTLET_WINOGRAD_222_STRIDED = 23222,
   MARTLET_WINOGRAD_144_STRIDED = 23144,
+  /// For transposed convolutions of three taps, stride 2 and padding 1 along each axis.
+  MARTLET_WINOGRAD_444_TRANSPOSED = 33444,
+  MARTLET_WINOGRAD_144_TRANSPOSED = 33144,
 } martlet_convolution_kernel;
 
 /// What is done to the elements on their way in and out. Arrays of channels are padded to whole blocks.

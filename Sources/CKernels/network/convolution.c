@@ -6,6 +6,7 @@
 #include "instruction_set.h"
 
 typedef void (*piece_function)(convolution_job *job, long piece, int thread);
+typedef void (*thread_function)(void *context, long piece, int thread);
 
 // MARK: - Plans
 
@@ -62,11 +63,16 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
   plan->copied_width = plan->positions[2] + plan->last_offset[2] - plan->first_offset[2];
   int max_rows = wide ? (plan->group_blocks == 2 ? 12 : 24) : 6;
   int enough = wide ? (plan->group_blocks == 2 ? 6 : 8) : 5;
-  if (is_narrow(s))
-    // Rows that share what is copied of the input.
-    plan->rows = s->kernel[1] == 1 ? 1 : min_of(plan->positions[1], 6);
+  // Rows of the output that share what is copied of the input: all of a narrow plane, and some where the copy, not the
+  // products, takes the time.
+  if (s->kernel[1] > 1 && (is_narrow(s) || is_planar(s)))
+    plan->rows = min_of(plan->positions[1], 6);
+  else if (s->kernel[1] > 1 && s->plain_input && !s->transposed)
+    plan->rows = min_of(plan->positions[1], 4);
+  else if (plan->positions[2] >= enough || is_narrow(s))
+    plan->rows = 1;
   else
-    plan->rows = plan->positions[2] >= enough ? 1 : max_of(1, min_of(plan->positions[1], max_rows / plan->copied_width));
+    plan->rows = max_of(1, min_of(plan->positions[1], max_rows / plan->copied_width));
   plan->copied_rows = plan->rows + plan->last_offset[1] - plan->first_offset[1];
   plan->row_groups = ceil_div(plan->positions[1], plan->rows);
   int chunks = min_of(plan->row_groups, ceil_div(256, s->out[0]));
@@ -163,7 +169,8 @@ size_t martlet_convolution_weight_count(const martlet_convolution *s, martlet_co
   if (kernel == MARTLET_DIRECT && is_narrow(s)) out = (size_t)s->out_channels;
   if (kernel == MARTLET_DIRECT) return in * out * s->kernel[0] * s->kernel[1] * s->kernel[2];
   tile_size size = tile_of(kernel);
-  int taps = taps_of(kernel), stride = stride_of(kernel);
+  int taps = taps_of(kernel);
+  winograd_stride stride = stride_of(kernel);
   return in * out * points_of(size.depth, taps, stride) * points_of(size.height, taps, stride) *
          points_of(size.width, taps, stride);
 }
@@ -188,89 +195,46 @@ static void transform_taps(int m, int taps, const double *g, double *u) {
 }
 
 /// One axis of a filter's transform.
-static void transform_filter(int m, int taps, int stride, const double *g, double *u) {
+static void transform_filter(int m, int taps, winograd_stride stride, const double *g, double *u) {
   if (m == 1) {
     u[0] = g[0];
-  } else if (stride == 1) {
+    return;
+  }
+  if (stride == UNIT_STRIDE) {
     transform_taps(m, taps, g, u);
-  } else {
-    const double outer[] = {g[0], g[2]};
-    transform_taps(m, 2, outer, u);
-    for (int i = 0; i < m; i++) u[m + 1 + i] = g[1];
+    return;
   }
-}
-
-typedef struct {
-  const martlet_convolution *shape;
-  martlet_convolution_kernel kernel;
-  const float *weights;
-  float *prepared;
-  int group_blocks;
-} preparation;
-
-/// The weights of one output channel.
-static void prepare_channel(void *context, long piece, int thread) {
-  (void)thread;
-  const preparation *p = context;
-  const martlet_convolution *s = p->shape;
-  int out = (int)piece, taps = s->kernel[0] * s->kernel[1] * s->kernel[2];
-  size_t width = (size_t)p->group_blocks * LANES, group = out / width, column = out % width;
-  int in_blocks = s->plain_input ? s->in_channels : blocks_of(s->in_channels), lanes = s->plain_input ? 1 : LANES;
-  tile_size size = tile_of(p->kernel);
-  int r = taps_of(p->kernel), stride = stride_of(p->kernel);
-  int pd = points_of(size.depth, r, stride), ph = points_of(size.height, r, stride);
-  int pw = points_of(size.width, r, stride);
-  int points = pd * ph * pw;
-  for (int in = 0; in < in_blocks * lanes; in++) {
-    int exists = in < s->in_channels && out < s->out_channels;
-    size_t block = in / lanes, lane = in % lanes;
-    const float *g = p->weights +
-                     (s->transposed ? (size_t)in * s->out_channels + out : (size_t)out * s->in_channels + in) * taps;
-    if (p->kernel == MARTLET_DIRECT && is_narrow(s)) {
-      if (out >= s->out_channels) continue;
-      for (int tap = 0; tap < taps; tap++)
-        p->prepared[(((size_t)tap * in_blocks + block) * s->out_channels + out) * lanes + lane] = exists ? g[tap] : 0;
-      continue;
-    }
-    if (p->kernel == MARTLET_DIRECT) {
-      for (int tap = 0; tap < taps; tap++)
-        p->prepared[(((group * in_blocks + block) * taps + tap) * lanes + lane) * width + column] = exists ? g[tap] : 0;
-      continue;
-    }
-    double values[MAX_POINTS] = {0};
-    if (exists) {
-      double first[9][5][5], second[9][9][5], line[5], u[9];
-      int depth = s->kernel[0];
-      for (int y = 0; y < r; y++)
-        for (int x = 0; x < r; x++) {
-          for (int z = 0; z < depth; z++) line[z] = g[(z * r + y) * r + x];
-          transform_filter(size.depth, r, stride, line, u);
-          for (int z = 0; z < pd; z++) first[z][y][x] = u[z];
-        }
-      for (int z = 0; z < pd; z++)
-        for (int x = 0; x < r; x++) {
-          for (int y = 0; y < r; y++) line[y] = first[z][y][x];
-          transform_filter(size.height, r, stride, line, u);
-          for (int y = 0; y < ph; y++) second[z][y][x] = u[y];
-        }
-      for (int z = 0; z < pd; z++)
-        for (int y = 0; y < ph; y++) {
-          transform_filter(size.width, r, stride, second[z][y], u);
-          for (int x = 0; x < pw; x++) values[(z * ph + y) * pw + x] = u[x];
-        }
-    }
-    for (int point = 0; point < points; point++)
-      p->prepared[(((group * points + point) * in_blocks + block) * LANES + lane) * width + column] =
-        (float)values[point];
-  }
+  int is_transposed = stride == TRANSPOSED_TWO, count = is_transposed ? m / 2 : m;
+  const double outer[] = {g[is_transposed ? 2 : 0], g[is_transposed ? 0 : 2]};
+  transform_taps(count, 2, outer, u);
+  for (int i = 0; i < count; i++) u[count + 1 + i] = g[1];
 }
 
 void martlet_convolution_prepare(
   martlet_thread_pool *pool, const martlet_convolution *s, martlet_convolution_kernel kernel, const float *weights,
   float *prepared) {
+  static const thread_function prepare[] = FUNCTIONS(prepare_block);
   int out_blocks = blocks_of(s->out_channels);
-  preparation p = {s, kernel, weights, prepared, group_of(out_blocks, is_wide())};
-  martlet_thread_pool_run(pool, (long)out_blocks * LANES, prepare_channel, &p);
+  preparation p = {.shape = s, .kernel = kernel, .weights = weights, .prepared = prepared,
+                   .group_blocks = group_of(out_blocks, is_wide())};
+  p.in_blocks = s->plain_input ? s->in_channels : blocks_of(s->in_channels);
+  p.lanes = s->plain_input ? 1 : LANES;
+  if (kernel != MARTLET_DIRECT) {
+    tile_size size = tile_of(kernel);
+    int m[3] = {size.depth, size.height, size.width}, taps = taps_of(kernel);
+    for (int axis = 0; axis < 3; axis++) {
+      p.taps[axis] = m[axis] == 1 ? 1 : taps;
+      p.points[axis] = points_of(m[axis], taps, stride_of(kernel));
+      // The columns of the transform are what it makes of the unit vectors.
+      for (int tap = 0; tap < p.taps[axis]; tap++) {
+        double unit[5] = {0}, column[9];
+        unit[tap] = 1;
+        transform_filter(m[axis], taps, stride_of(kernel), unit, column);
+        for (int point = 0; point < p.points[axis]; point++) p.transform[axis][point][tap] = column[point];
+      }
+    }
+  }
+  martlet_thread_pool_run(pool, (long)out_blocks * p.in_blocks, prepare[martlet_current_set()], &p);
 }
 
 // MARK: - Running
@@ -362,6 +326,8 @@ static double winograd_cost(const martlet_convolution *s, martlet_convolution_ke
   // Weights in the second-level cache cost little; from the third level a core gets about 8 bytes per operation.
   double traffic = bytes < (256 << 10) ? 0 : passes * bytes / 8;
   if (plan.is_phased) traffic *= 2;
+  // Beyond the third level they come from memory.
+  if (bytes > (8 << 20)) traffic *= 2;
   return (products > traffic ? products : traffic) + transforms;
 }
 
@@ -373,13 +339,16 @@ static double direct_cost(const martlet_convolution *s) {
 }
 
 static int winograd_fits(const martlet_convolution *s, martlet_convolution_kernel kernel) {
-  if (s->transposed || s->plain_input || s->plain_output) return 0;
+  winograd_stride stride = stride_of(kernel);
+  if (s->transposed != (stride == TRANSPOSED_TWO) || s->plain_input || s->plain_output) return 0;
   tile_size size = tile_of(kernel);
   int m[3] = {size.depth, size.height, size.width};
   for (int axis = 0; axis < 3; axis++) {
-    int taps = m[axis] == 1 ? 1 : taps_of(kernel), stride = m[axis] == 1 ? 1 : stride_of(kernel);
-    if (s->kernel[axis] != taps || s->stride[axis] != stride) return 0;
-    if (stride != 1 && s->dilation[axis] != 1) return 0;
+    int is_flat = m[axis] == 1;
+    if (s->kernel[axis] != (is_flat ? 1 : taps_of(kernel))) return 0;
+    if (s->stride[axis] != (is_flat || stride == UNIT_STRIDE ? 1 : 2)) return 0;
+    if (stride != UNIT_STRIDE && s->dilation[axis] != 1) return 0;
+    if (stride == TRANSPOSED_TWO && s->pad[axis] != !is_flat) return 0;
   }
   return 1;
 }
@@ -390,10 +359,11 @@ martlet_convolution_kernel martlet_convolution_choice(const martlet_convolution 
   static const martlet_convolution_kernel kernels[] = {
     MARTLET_WINOGRAD_444, MARTLET_WINOGRAD_244, MARTLET_WINOGRAD_222, MARTLET_WINOGRAD_144, MARTLET_WINOGRAD_122,
     MARTLET_WINOGRAD_222_OF_5, MARTLET_WINOGRAD_122_OF_5, MARTLET_WINOGRAD_444_STRIDED, MARTLET_WINOGRAD_222_STRIDED,
-    MARTLET_WINOGRAD_144_STRIDED};
+    MARTLET_WINOGRAD_144_STRIDED, MARTLET_WINOGRAD_444_TRANSPOSED, MARTLET_WINOGRAD_144_TRANSPOSED};
   for (size_t index = 0; index < sizeof kernels / sizeof *kernels; index++) {
     if (!winograd_fits(s, kernels[index])) continue;
-    double cost = winograd_cost(s, kernels[index]);
+    // A tenth more, for weights that take more memory.
+    double cost = 1.1 * winograd_cost(s, kernels[index]);
     if (cost < lowest) lowest = cost, best = kernels[index];
   }
   // Operations on 16 floats per second of one core: two a cycle where they are one instruction.

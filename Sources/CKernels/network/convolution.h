@@ -13,23 +13,39 @@ static inline tile_size tile_of(martlet_convolution_kernel kernel) {
   return (tile_size){kernel / 100 % 10, kernel / 10 % 10, kernel % 10};
 }
 
-/// The taps along an axis that a Winograd kernel is for, and its stride.
+/// The taps along an axis that a Winograd kernel is for.
 static inline int taps_of(martlet_convolution_kernel kernel) { return kernel > 1000 ? kernel / 1000 % 10 : 3; }
-static inline int stride_of(martlet_convolution_kernel kernel) { return kernel > 10000 ? kernel / 10000 : 1; }
 
-// One axis of a tile of `m` outputs; an axis of one output isn't transformed. With stride 2 the first and the third tap see
-// every second element, the middle tap the others: m + 1 points of Winograd's transform for the former, m for the latter.
+/// The stride that it is for.
+typedef enum {
+  UNIT_STRIDE = 1,
+  /// Stride 2: the first and the third tap see every second element, the middle tap the others. That is Winograd's
+  /// transform of two taps for the former, and plain products for the latter.
+  STRIDE_TWO = 2,
+  /// A transposed convolution of stride 2: every second output comes from the middle tap, the others from two taps.
+  TRANSPOSED_TWO = 3,
+} winograd_stride;
+
+static inline winograd_stride stride_of(martlet_convolution_kernel kernel) {
+  return (winograd_stride)(kernel > 10000 ? kernel / 10000 : 1);
+}
+
+// One axis of a tile of `m` outputs; an axis of one output isn't transformed.
 
 /// Points of the transform.
-static inline int points_of(int m, int taps, int stride) {
-  return m == 1 ? 1 : stride == 1 ? m + taps - 1 : 2 * m + 1;
+static inline int points_of(int m, int taps, winograd_stride stride) {
+  return m == 1 ? 1 : stride == UNIT_STRIDE ? m + taps - 1 : stride == STRIDE_TWO ? 2 * m + 1 : m + 1;
 }
 
 /// Elements of the input that the outputs depend on.
-static inline int window_of(int m, int taps, int stride) { return m == 1 ? 1 : (m - 1) * stride + taps; }
+static inline int window_of(int m, int taps, winograd_stride stride) {
+  return m == 1 ? 1 : stride == UNIT_STRIDE ? m + taps - 1 : stride == STRIDE_TWO ? 2 * m + 1 : m / 2 + 1;
+}
 
 /// Elements of the input from one tile to the next.
-static inline int step_of(int m, int stride) { return m == 1 ? 1 : m * stride; }
+static inline int step_of(int m, winograd_stride stride) {
+  return m == 1 || stride == UNIT_STRIDE ? m : stride == STRIDE_TWO ? 2 * m : m / 2;
+}
 
 static inline int blocks_of(int channels) { return (channels + LANES - 1) / LANES; }
 
@@ -100,6 +116,11 @@ static inline int is_narrow(const martlet_convolution *s) {
   return s->plain_output && !s->plain_input && s->out_channels <= 8 && s->out_channels < s->in_channels;
 }
 
+/// Whether vectors lie along the rows, because input and output have few channels.
+static inline int is_planar(const martlet_convolution *s) {
+  return s->plain_input && s->plain_output && s->out_channels <= 4 && !s->transposed;
+}
+
 /// Floats for the results of a row of a narrow convolution.
 static inline size_t narrow_floats(const martlet_convolution *s, int length) {
   return is_narrow(s) ? ((size_t)s->out_channels * length + LANES) / LANES * LANES : 0;
@@ -109,7 +130,20 @@ void direct_plan_make(const martlet_convolution *shape, int wide, direct_plan *p
 void winograd_plan_make(
   const martlet_convolution *shape, martlet_convolution_kernel kernel, int wide, int threads, winograd_plan *plan);
 
+/// A call of martlet_convolution_prepare.
+typedef struct {
+  const martlet_convolution *shape;
+  martlet_convolution_kernel kernel;
+  const float *weights;
+  float *prepared;
+  int group_blocks, in_blocks, lanes;
+  /// The filter's transform along each axis: taps to points.
+  int taps[3], points[3];
+  double transform[3][9][5];
+} preparation;
+
 #define DECLARE(set)                                                                             \
+  void prepare_block_##set(void *preparation, long piece, int thread);                           \
   void direct_piece_##set(convolution_job *job, long piece, int thread);                         \
   void winograd_block_##set(convolution_job *job, long block, int thread);                       \
   void winograd_input_##set(convolution_job *job, long piece, int thread);                       \

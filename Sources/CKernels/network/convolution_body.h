@@ -183,6 +183,72 @@ static __attribute__((noinline)) void finish(
   }
 }
 
+// MARK: - Weights
+
+/// One axis of the transform of 16 filters' taps: `lines` lines of taps `step` apart become lines of points `step` apart;
+/// the lines lie in `outer` groups of `step` neighbours.
+INLINE void transform_filters(
+  const double matrix[9][5], int taps, int points, int outer, int step, const d16 *from, d16 *to) {
+  for (int group = 0; group < outer; group++)
+    for (int line = 0; line < step; line++)
+      for (int point = 0; point < points; point++) {
+        d16 sum = matrix[point][0] * from[(group * taps) * step + line];
+        for (int tap = 1; tap < taps; tap++) sum += matrix[point][tap] * from[(group * taps + tap) * step + line];
+        to[(group * points + point) * step + line] = sum;
+      }
+}
+
+/// The weights of 16 output channels from a block of the input's.
+void NAME(prepare_block)(void *context, long piece, int thread) {
+  (void)thread;
+  const preparation *p = context;
+  const martlet_convolution *s = p->shape;
+  int taps = s->kernel[0] * s->kernel[1] * s->kernel[2];
+  size_t block = (size_t)(piece % p->in_blocks), out_block = (size_t)(piece / p->in_blocks);
+  size_t group = out_block / p->group_blocks, first = out_block % p->group_blocks * LANES;
+  size_t width = (size_t)p->group_blocks * LANES;
+  int narrow = p->kernel == MARTLET_DIRECT && is_narrow(s);
+  int points = p->points[0] * p->points[1] * p->points[2];
+  d16 filters[125], deep[9 * 25], high[81 * 5], all[MAX_POINTS];
+  for (int lane = 0; lane < p->lanes; lane++) {
+    int in = (int)block * p->lanes + lane;
+    const float *channels[LANES];
+    for (int i = 0; i < LANES; i++) {
+      int out = (int)out_block * LANES + i;
+      size_t filter = s->transposed ? (size_t)in * s->out_channels + out : (size_t)out * s->in_channels + in;
+      channels[i] = in < s->in_channels && out < s->out_channels ? p->weights + filter * taps : NULL;
+    }
+    if (narrow) {
+      for (int tap = 0; tap < taps; tap++)
+        for (int i = 0; i < s->out_channels; i++)
+          p->prepared[(((size_t)tap * p->in_blocks + block) * s->out_channels + i) * p->lanes + lane] =
+            channels[i] ? channels[i][tap] : 0;
+      continue;
+    }
+    if (p->kernel == MARTLET_DIRECT) {
+      for (int tap = 0; tap < taps; tap++) {
+        float *target = p->prepared +
+                        (((group * p->in_blocks + block) * taps + tap) * p->lanes + lane) * width + first;
+        for (int i = 0; i < LANES; i++) target[i] = channels[i] ? channels[i][tap] : 0;
+      }
+      continue;
+    }
+    for (int tap = 0; tap < taps; tap++) {
+      double values[LANES];
+      for (int i = 0; i < LANES; i++) values[i] = channels[i] ? channels[i][tap] : 0;
+      filters[tap] = *(const d16 *)(const void *)values;
+    }
+    const int *t = p->taps, *n = p->points;
+    transform_filters(p->transform[0], t[0], n[0], 1, t[1] * t[2], filters, deep);
+    transform_filters(p->transform[1], t[1], n[1], n[0], t[2], deep, high);
+    transform_filters(p->transform[2], t[2], n[2], n[0] * n[1], 1, high, all);
+    for (int point = 0; point < points; point++)
+      store16(
+        p->prepared + (((group * points + point) * p->in_blocks + block) * LANES + lane) * width + first,
+        __builtin_convertvector(all[point], v16));
+  }
+}
+
 // MARK: - Few outputs from many channels
 
 /// The sum of the lanes of each of 16 vectors.
@@ -419,31 +485,59 @@ static void pointwise_piece(convolution_job *job, long piece, int thread) {
 /// One row of a plain tensor with at most four channels from one with few channels: vectors lie along the row.
 /// `rows` is the copied input, `place` the row's first element in a channel of the output.
 INLINE void planar_row(
-  const int channels, const convolution_job *job, int sample, const float *rows, size_t block_stride, int blocks,
-  int taps, const long *offsets, const int *tap_of, size_t weight_block, long place, int length) {
+  const int channels, const int vectors, const convolution_job *job, int sample, const float *rows, size_t block_stride,
+  int blocks, int taps, const long *offsets, const int *tap_of, size_t weight_block, long place, int from, int length) {
   const martlet_convolution *s = job->shape;
   const martlet_convolution_extras *extras = job->extras;
   size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
-  for (int column = 0; column < length; column += LANES) {
-    v16 sums[4];
-    UNROLL for (int c = 0; c < channels; c++) sums[c] = zero16();
+  for (int column = from; column < length; column += vectors * LANES) {
+    v16 sums[16];
+    UNROLL for (int i = 0; i < channels * vectors; i++) sums[i] = zero16();
     for (int block = 0; block < blocks; block++)
-      for (int tap = 0; tap < taps; tap++) {
-        v16 x = load16u(rows + block * block_stride + offsets[tap] + column);
+      NO_UNROLL for (int tap = 0; tap < taps; tap++) {
+        const float *x = rows + block * block_stride + offsets[tap] + column;
         const float *w = job->weights + block * weight_block + (size_t)tap_of[tap] * LANES;
-        UNROLL for (int c = 0; c < channels; c++) sums[c] += x * w[c];
+        UNROLL for (int i = 0; i < vectors; i++) {
+          v16 value = load16u(x + i * LANES);
+          UNROLL for (int c = 0; c < channels; c++) sums[c * vectors + i] += value * w[c];
+        }
       }
-    int count = length - column < LANES ? length - column : LANES;
-    for (int c = 0; c < channels; c++) {
-      size_t first = ((size_t)sample * s->out_channels + c) * plane + (size_t)place + column;
-      float values[LANES] __attribute__((aligned(64))), addends[LANES] __attribute__((aligned(64))) = {0};
-      if (extras->residual) memcpy(addends, extras->residual + first, (size_t)count * sizeof(float));
-      v16 value = sums[c] + (extras->bias ? extras->bias[c] : 0) + load16(addends);
-      store16(values, rectify16(value, all16(extras->slope ? extras->slope[c] : 1)));
-      memcpy(job->output + first, values, (size_t)count * sizeof(float));
+    UNROLL for (int c = 0; c < channels; c++) {
+      float *output = job->output + ((size_t)sample * s->out_channels + c) * plane + (size_t)place;
+      const float *residual =
+        extras->residual ? extras->residual + ((size_t)sample * s->out_channels + c) * plane + (size_t)place : NULL;
+      v16 bias = all16(extras->bias ? extras->bias[c] : 0), slope = all16(extras->slope ? extras->slope[c] : 1);
+      UNROLL for (int i = 0; i < vectors; i++) {
+        int first = column + i * LANES;
+        v16 value = sums[c * vectors + i] + bias;
+        if (first + LANES <= length) {
+          if (residual) value += load16u(residual + first);
+          store16u(output + first, rectify16(value, slope));
+        } else {
+          for (int lane = 0; first + lane < length; lane++) {
+            float x = ((const float *)&value)[lane] + (residual ? residual[first + lane] : 0);
+            output[first + lane] = x > 0 ? x : x * slope[0];
+          }
+        }
+      }
     }
   }
 }
+
+#define PLANAR(channels)                                                                                              \
+  static __attribute__((noinline)) void planar_row_##channels(                                                        \
+    const convolution_job *job, int sample, const float *rows, size_t block_stride, int blocks, int taps,             \
+    const long *offsets, const int *tap_of, size_t weight_block, long place, int length) {                            \
+    enum { VECTORS = MAX_ROWS / (channels) >= 4 ? 4 : 1 };                                                            \
+    int whole = length / (VECTORS * LANES) * (VECTORS * LANES);                                                       \
+    planar_row(                                                                                                       \
+      channels, VECTORS, job, sample, rows, block_stride, blocks, taps, offsets, tap_of, weight_block, place, 0,      \
+      whole);                                                                                                         \
+    planar_row(                                                                                                       \
+      channels, 1, job, sample, rows, block_stride, blocks, taps, offsets, tap_of, weight_block, place, whole,        \
+      length);                                                                                                        \
+  }
+PLANAR(1) PLANAR(2) PLANAR(3) PLANAR(4)
 
 void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
   const martlet_convolution *s = job->shape;
@@ -540,19 +634,15 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
         int row_count = 0;
         for (int r = 0; r < rows; r++) row_count += (row + r) * out_phases_h + ph < s->out[1];
         if (row_length <= 0 || row_count <= 0) continue;
-        if (lanes == 1 && s->plain_output && s->out_channels <= 4 && !s->transposed && !partial) {
+        if (is_planar(s) && !partial) {
           for (int r = 0; r < row_count; r++) {
             const float *from = copy + (size_t)r * width;
             long place = ((long)out_d * s->out[1] + row + r) * s->out[2];
-            switch (s->out_channels) {
-#define CASE(n)                                                                                                       \
-  case n:                                                                                                             \
-    planar_row(                                                                                                       \
-      n, job, sample, from, block_floats, plan->in_blocks, taps, offsets, tap_of, weight_block, place, row_length);   \
-    break;
-              CASE(1) CASE(2) CASE(3) CASE(4)
-#undef CASE
-            }
+            static void (*const planar[])(
+              const convolution_job *, int, const float *, size_t, int, int, const long *, const int *, size_t, long,
+              int) = {planar_row_1, planar_row_2, planar_row_3, planar_row_4};
+            planar[s->out_channels - 1](
+              job, sample, from, block_floats, plan->in_blocks, taps, offsets, tap_of, weight_block, place, row_length);
           }
           continue;
         }
@@ -601,23 +691,25 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
 #define B 1.41421356237309505f
 
 /// One axis of the input's transform: `points_of` of the outputs from `window_of` elements.
-INLINE void transform_input(const int points, const v16 *d, v16 *t) {
-  if (points == 1) {
+INLINE void transform_input(const int m, const int taps, const winograd_stride stride, const v16 *d, v16 *t) {
+  if (m == 1) {
     t[0] = d[0];
-  } else if (points == 4) {
-    t[0] = d[0] - d[2];
-    t[1] = d[1] + d[2];
+  } else if (stride == TRANSPOSED_TWO) {
+    // The points 0, 1, ∞ for the outputs of two taps, then the others' elements.
+    t[0] = d[0] - d[1];
+    t[1] = d[1];
     t[2] = d[2] - d[1];
-    t[3] = d[3] - d[1];
-  } else if (points == 5) {
-    // Two outputs of stride 2: the points 0, 1, ∞ for the even elements, then the odd ones.
+    t[3] = d[0];
+    t[4] = d[1];
+  } else if (stride == STRIDE_TWO && m == 2) {
+    // The points 0, 1, ∞ for the elements of two taps, then the others.
     t[0] = d[0] - d[2];
     t[1] = d[2];
     t[2] = d[4] - d[2];
     t[3] = d[1];
     t[4] = d[3];
-  } else if (points == 9) {
-    // Four outputs of stride 2: the points 0, 1, -1, 2, ∞ for the even elements, then the odd ones.
+  } else if (stride == STRIDE_TWO) {
+    // The points 0, 1, -1, 2, ∞ for the elements of two taps, then the others.
     v16 a = d[6] - d[2], b = d[4] - d[2];
     t[0] = a - 2.0f * (d[4] - d[0]);
     t[1] = d[6] - d[4] - 2.0f * d[2];
@@ -628,6 +720,11 @@ INLINE void transform_input(const int points, const v16 *d, v16 *t) {
     t[6] = d[3];
     t[7] = d[5];
     t[8] = d[7];
+  } else if (m + taps == 5) {
+    t[0] = d[0] - d[2];
+    t[1] = d[1] + d[2];
+    t[2] = d[2] - d[1];
+    t[3] = d[3] - d[1];
   } else {
     // A²B² = 1, A² + B² = 2.5.
     v16 a = d[4] - 2.0f * d[2], b = d[3] - 2.0f * d[1];
@@ -641,21 +738,27 @@ INLINE void transform_input(const int points, const v16 *d, v16 *t) {
   }
 }
 
-INLINE void transform_output(const int m, const int points, const v16 *t, v16 *y) {
-  if (points == 1) {
+/// One axis of the output's transform: `m` outputs from the products at the points.
+INLINE void transform_output(const int m, const int taps, const winograd_stride stride, const v16 *t, v16 *y) {
+  if (m == 1) {
     y[0] = t[0];
-  } else if (points == 4) {
-    y[0] = t[0] + t[1] + t[2];
-    y[1] = t[1] - t[2] + t[3];
-  } else if (points == 5) {
+  } else if (stride == TRANSPOSED_TWO) {
+    y[0] = t[3];
+    y[1] = t[0] + t[1];
+    y[2] = t[4];
+    y[3] = t[1] + t[2];
+  } else if (stride == STRIDE_TWO && m == 2) {
     y[0] = t[0] + t[1] + t[3];
     y[1] = t[1] + t[2] + t[4];
-  } else if (points == 9) {
+  } else if (stride == STRIDE_TWO) {
     v16 sum = t[1] + t[2], difference = t[1] - t[2];
     y[0] = t[0] + sum + (t[3] + t[5]);
     y[1] = difference + (2.0f * t[3] + t[6]);
     y[2] = sum + (4.0f * t[3] + t[7]);
     y[3] = difference + (8.0f * t[3] + t[8]) + t[4];
+  } else if (m + taps == 5) {
+    y[0] = t[0] + t[1] + t[2];
+    y[1] = t[1] - t[2] + t[3];
   } else {
     v16 s1 = t[1] + t[2], s2 = t[1] - t[2], s3 = t[3] + t[4], s4 = t[3] - t[4];
     y[0] = t[0] + s1 + s3;
@@ -713,7 +816,7 @@ static int runs_of(const convolution_job *job, long from, long to, tile_run *run
 
 /// Transforms the columns of a run along depth and height, for one block of channels: columns[point * stride + column * 16].
 INLINE void transform_columns(
-  const int md, const int mh, const int taps, const int strided, const int has_extras, const convolution_job *job,
+  const int md, const int mh, const int taps, const winograd_stride strided, const int has_extras, const convolution_job *job,
   int sample, int block, const tile_run *run, float *columns, size_t stride) {
   const martlet_convolution *s = job->shape;
   const winograd_plan *plan = job->plan;
@@ -722,12 +825,15 @@ INLINE void transform_columns(
   size_t row = (size_t)s->in[2] * LANES;
   const float *base = job->input + ((size_t)sample * plan->in_blocks + block) * s->in[0] * s->in[1] * row;
   const float *rows[MAX_POINT_ROWS];
+  // The windows of a transposed convolution begin with the element that its first output comes from.
+  static const int no_pad[3] = {0, 0, 0};
+  const int *pad = strided == TRANSPOSED_TWO ? no_pad : s->pad;
   const tile_place *place = &run->place;
   int dz = s->dilation[0], dh = s->dilation[1], dw = s->dilation[2];
   for (int z = 0; z < wd; z++)
     for (int h = 0; h < wh; h++) {
-      int d = place->sub[0] - s->pad[0] + dz * (place->tile[0] * step_of(md, strided) + z);
-      int y = place->sub[1] - s->pad[1] + dh * (place->tile[1] * step_of(mh, strided) + h);
+      int d = place->sub[0] - pad[0] + dz * (place->tile[0] * step_of(md, strided) + z);
+      int y = place->sub[1] - pad[1] + dh * (place->tile[1] * step_of(mh, strided) + h);
       int is_inside = d >= 0 && d < s->in[0] && y >= 0 && y < s->in[1];
       rows[z * wh + h] = is_inside ? base + ((size_t)d * s->in[1] + y) * row : NULL;
     }
@@ -740,7 +846,7 @@ INLINE void transform_columns(
   }
   int count = run->count * plan->step + plan->window - plan->step;
   for (int c = 0; c < count; c++) {
-    long x = place->sub[2] - s->pad[2] + (long)dw * ((long)place->tile[2] * plan->step + c);
+    long x = place->sub[2] - pad[2] + (long)dw * ((long)place->tile[2] * plan->step + c);
     float *target = columns + (size_t)(run->first_column + c) * LANES;
     if (x < 0 || x >= s->in[2]) {
       for (int i = 0; i < pd * ph; i++) store16(target + i * stride, zero16());
@@ -760,12 +866,12 @@ INLINE void transform_columns(
           in[z] = zero16();
         }
       }
-      transform_input(pd, in, out);
+      transform_input(md, taps, strided, in, out);
       UNROLL for (int z = 0; z < pd; z++) half[z * wh + h] = out[z];
     }
     NO_UNROLL for (int z = 0; z < pd; z++) {
       v16 out[9];
-      transform_input(ph, half + z * wh, out);
+      transform_input(mh, taps, strided, half + z * wh, out);
       UNROLL for (int h = 0; h < ph; h++) store16(target + (z * ph + h) * stride, out[h]);
     }
   }
@@ -773,7 +879,7 @@ INLINE void transform_columns(
 
 /// The rest of the input's transform for a row of points, along the width: v[point * stride + tile * 16].
 INLINE void transform_row(
-  const int mw, const int taps, const int strided, const tile_run *runs, int run_count, const float *columns, float *v,
+  const int mw, const int taps, const winograd_stride strided, const tile_run *runs, int run_count, const float *columns, float *v,
   size_t stride) {
   const int window = window_of(mw, taps, strided), points = points_of(mw, taps, strided);
   for (int r = 0; r < run_count; r++) {
@@ -782,7 +888,7 @@ INLINE void transform_row(
     NO_UNROLL for (int t = 0; t < runs[r].count; t++) {
       v16 in[9], out[9];
       UNROLL for (int c = 0; c < window; c++) in[c] = load16(from + c * LANES);
-      transform_input(points, in, out);
+      transform_input(mw, taps, strided, in, out);
       UNROLL for (int p = 0; p < points; p++) store16(to + p * stride, out[p]);
       from += step_of(mw, strided) * LANES;
       to += LANES;
@@ -793,11 +899,13 @@ INLINE void transform_row(
 /// Transforms the products of a row of points back along the width, for `count` vectors m[point * stride + vector * 16]:
 /// y[vector * vector_stride + 16 * (0..<mw)].
 INLINE void transform_row_back(
-  const int mw, const int points, int count, const float *m, size_t stride, float *y, size_t vector_stride) {
+  const int mw, const int taps, const winograd_stride strided, int count, const float *m, size_t stride, float *y,
+  size_t vector_stride) {
+  const int points = points_of(mw, taps, strided);
   NO_UNROLL for (int i = 0; i < count; i++) {
     v16 in[9], out[4];
     UNROLL for (int p = 0; p < points; p++) in[p] = load16(m + p * stride);
-    transform_output(mw, points, in, out);
+    transform_output(mw, taps, strided, in, out);
     UNROLL for (int c = 0; c < mw; c++) store16(y + c * LANES, out[c]);
     m += LANES;
     y += vector_stride;
@@ -806,7 +914,7 @@ INLINE void transform_row_back(
 
 /// Transforms a tile back along height and depth, y[row of points][width of the tile][16], and finishes its elements.
 INLINE void finish_tile(
-  const int md, const int mh, const int mw, const int taps, const int strided, const convolution_job *job, int sample,
+  const int md, const int mh, const int mw, const int taps, const winograd_stride strided, const convolution_job *job, int sample,
   int block, tile_place place, const float *y, double *partial) {
   const martlet_convolution *s = job->shape;
   const martlet_convolution_extras *extras = job->extras;
@@ -816,7 +924,7 @@ INLINE void finish_tile(
     NO_UNROLL for (int c = 0; c < mw; c++) {
       v16 in[9], out[4];
       UNROLL for (int h = 0; h < ah; h++) in[h] = load16(y + (size_t)((z * ah + h) * mw + c) * LANES);
-      transform_output(mh, ah, in, out);
+      transform_output(mh, taps, strided, in, out);
       UNROLL for (int h = 0; h < mh; h++) second[(h * mw + c) * ad + z] = out[h];
     }
   }
@@ -833,7 +941,7 @@ INLINE void finish_tile(
       int x = place.sub[2] + s->dilation[2] * (place.tile[2] * mw + c);
       if (x >= s->out[2]) break;
       v16 out[4];
-      transform_output(md, ad, second + (h * mw + c) * ad, out);
+      transform_output(md, taps, strided, second + (h * mw + c) * ad, out);
       UNROLL for (int z = 0; z < md; z++) {
         int d = place.sub[0] + s->dilation[0] * (place.tile[0] * md + z);
         if (d < s->out[0]) {
@@ -865,22 +973,24 @@ INLINE void finish_tile(
   }                                                                                                                   \
   static __attribute__((noinline)) void row_back_##name(                                                              \
     int count, const float *m, size_t stride, float *y, size_t vector_stride) {                                       \
-    transform_row_back(mw, points_of(mw, taps, strided), count, m, stride, y, vector_stride);                                        \
+    transform_row_back(mw, taps, strided, count, m, stride, y, vector_stride);                                        \
   }                                                                                                                   \
   static __attribute__((noinline)) void tile_##name(                                                                  \
     const convolution_job *job, int sample, int block, tile_place place, const float *y, double *partial) {           \
     finish_tile(md, mh, mw, taps, strided, job, sample, block, place, y, partial);                                             \
   }
-VARIANT(444, 4, 4, 4, 3, 1)
-VARIANT(244, 2, 4, 4, 3, 1)
-VARIANT(222, 2, 2, 2, 3, 1)
-VARIANT(144, 1, 4, 4, 3, 1)
-VARIANT(122, 1, 2, 2, 3, 1)
-VARIANT(222_OF_5, 2, 2, 2, 5, 1)
-VARIANT(122_OF_5, 1, 2, 2, 5, 1)
-VARIANT(444_STRIDED, 4, 4, 4, 3, 2)
-VARIANT(222_STRIDED, 2, 2, 2, 3, 2)
-VARIANT(144_STRIDED, 1, 4, 4, 3, 2)
+VARIANT(444, 4, 4, 4, 3, UNIT_STRIDE)
+VARIANT(244, 2, 4, 4, 3, UNIT_STRIDE)
+VARIANT(222, 2, 2, 2, 3, UNIT_STRIDE)
+VARIANT(144, 1, 4, 4, 3, UNIT_STRIDE)
+VARIANT(122, 1, 2, 2, 3, UNIT_STRIDE)
+VARIANT(222_OF_5, 2, 2, 2, 5, UNIT_STRIDE)
+VARIANT(122_OF_5, 1, 2, 2, 5, UNIT_STRIDE)
+VARIANT(444_STRIDED, 4, 4, 4, 3, STRIDE_TWO)
+VARIANT(222_STRIDED, 2, 2, 2, 3, STRIDE_TWO)
+VARIANT(144_STRIDED, 1, 4, 4, 3, STRIDE_TWO)
+VARIANT(444_TRANSPOSED, 4, 4, 4, 3, TRANSPOSED_TWO)
+VARIANT(144_TRANSPOSED, 1, 4, 4, 3, TRANSPOSED_TWO)
 
 /// The transforms of one kernel.
 typedef struct {
@@ -897,7 +1007,7 @@ static winograd_transforms transforms_of(martlet_convolution_kernel kernel) {
   case MARTLET_WINOGRAD_##name: \
     return (winograd_transforms){columns_##name, columns_extras_##name, row_##name, row_back_##name, tile_##name};
     CASE(444) CASE(244) CASE(222) CASE(144) CASE(122) CASE(222_OF_5) CASE(122_OF_5) CASE(444_STRIDED)
-    CASE(222_STRIDED) CASE(144_STRIDED)
+    CASE(222_STRIDED) CASE(144_STRIDED) CASE(444_TRANSPOSED) CASE(144_TRANSPOSED)
 #undef CASE
     default: return (winograd_transforms){NULL, NULL, NULL, NULL, NULL};
   }

@@ -91,8 +91,9 @@ extension NativePlanner {
   private static func title(_ kernel: martlet_convolution_kernel, _ shape: martlet_convolution) -> String {
     guard kernel != MARTLET_DIRECT else { return shape.transposed != 0 ? "direct, transposed" : "direct" }
     let size = Int(kernel.rawValue)
-    let taps = size > 1000 ? " of \(size / 1000) taps" : ""
-    return "winograd \(size / 100 % 10)×\(size / 10 % 10)×\(size % 10)\(taps)"
+    let taps = size > 1000 && size < 10000 ? " of \(size / 1000) taps" : ""
+    let stride = shape.transposed != 0 ? ", transposed" : size > 10000 ? ", stride 2" : ""
+    return "winograd \(size / 100 % 10)×\(size / 10 % 10)×\(size % 10)\(taps)\(stride)"
   }
 
   /// The weights as the kernel wants them, with the factors of a batch normalisation; made once for all plans.
