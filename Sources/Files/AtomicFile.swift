@@ -76,10 +76,13 @@ package enum AtomicFile {
         throw FileError.cannotCreate(path: path, reason: "a device or a pipe of that name is in the way")
       }
       try Folders.create(Paths.parent(of: path))
+      AtomicFile.removeLeftovers(of: path)
       self.path = path
       partial = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).partial"
       let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
       guard descriptor >= 0 else { throw FileError.cannotCreate(path: path, reason: systemReason()) }
+      // As long as this process lives, the lock says that the file is being written.
+      _ = flock(descriptor, LOCK_EX | LOCK_NB)
       var isOpen = true
       do {
         var writer = Writer(descriptor: descriptor, path: path)
@@ -106,6 +109,24 @@ package enum AtomicFile {
       }
     }
     for folder in Set(files.map { Paths.parent(of: $0.path) }) { Folders.sync(folder) }
+  }
+
+  /// Removes unfinished files of processes that were killed. A file is left where its process is still there, or where
+  /// somebody holds its lock: a process on another machine, when the file system is shared.
+  private static func removeLeftovers(of path: String) {
+    let parent = Paths.parent(of: path)
+    let prefix = "\(Paths.name(of: path))."
+    for name in (try? Folders.names(in: parent)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(".partial") {
+      let parts = name.dropFirst(prefix.count).split(separator: ".")
+      guard parts.count == 3, let process = pid_t(parts[0]), process > 0, UInt32(parts[1]) != nil,
+        kill(process, 0) != 0, errno == ESRCH
+      else { continue }
+      let leftover = Paths.join(parent, name)
+      let descriptor = open(leftover, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+      guard descriptor >= 0 else { continue }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(leftover) }
+      close(descriptor)
+    }
   }
 
   /// Removes what a thread of this process that nobody waits for any more has written of the file `path`; that thread's

@@ -116,6 +116,12 @@ package enum Folders {
     }
   }
 
+  /// Gives a file another name on the same file system; an older file of that name is replaced.
+  /// - Throws: ``FileError/cannotCreate(path:reason:)``.
+  package static func move(_ path: String, to target: String) throws {
+    guard rename(path, target) == 0 else { throw FileError.cannotCreate(path: target, reason: systemReason()) }
+  }
+
   /// The names in the folder, sorted, without `.` and `..`.
   /// - Throws: ``FileError/cannotOpen(path:reason:)``.
   package static func names(in path: String) throws -> [String] {

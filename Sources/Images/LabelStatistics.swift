@@ -14,19 +14,10 @@ package struct LabelStatistics: Sendable, Hashable {
   /// - Throws: ``LabelError/severalChannels(_:)``.
   package init(labels: Volume) throws {
     guard labels.channelCount == 1 else { throw LabelError.severalChannels(labels.channelCount) }
-    let shape = labels.spatialShape
     voxelVolume = labels.voxelVolume
-    let sums = LabelMap.withLabels(of: labels.voxels) { values in
-      LabelMap.reduce(rows: shape[0] * shape[1], initial: [Int: LabelSum](), merge: LabelSum.merge) { rows, sums in
-        for row in rows {
-          LabelSum.add(
-            row: UnsafeBufferPointer(rebasing: values.value[row * shape[2]..<(row + 1) * shape[2]]),
-            i: row / shape[1], j: row % shape[1], to: &sums)
-        }
-      }
-    }
+    let sums = LabelRuns.sums(of: labels.voxels)
     voxelCounts = sums.mapValues(\.count)
-    centres = sums.mapValues { sum in sum.positions.map { $0 / Double(sum.count) } }
+    centres = sums.mapValues { sum in [sum.i, sum.j, sum.k].map { $0 / Double(sum.count) } }
   }
 
   /// All labels that occur, ascending.
@@ -102,35 +93,6 @@ package enum LabelError: DiagnosedError, Equatable {
     case .differentGrids(let a, let b):
       Diagnosis(.data, "label maps of the shapes \(a) and \(b) can't be compared", expected: "the same grid")
     }
-  }
-}
-
-/// Runs of equal labels are counted at once: label maps are mostly runs.
-private struct LabelSum {
-  var count = 0
-  /// Sums of i, j, k.
-  var positions = [0.0, 0, 0]
-
-  static func add(row: UnsafeBufferPointer<Int32>, i: Int, j: Int, to sums: inout [Int: LabelSum]) {
-    var start = 0
-    while start < row.count {
-      let label = row[start]
-      var end = start + 1
-      while end < row.count, row[end] == label { end += 1 }
-      let length = Double(end - start)
-      sums[Int(label), default: LabelSum()].add(
-        end - start, [Double(i) * length, Double(j) * length, Double(start + end - 1) / 2 * length])
-      start = end
-    }
-  }
-
-  mutating func add(_ count: Int, _ positions: [Double]) {
-    self.count += count
-    for axis in 0..<3 { self.positions[axis] += positions[axis] }
-  }
-
-  static func merge(_ into: inout [Int: LabelSum], _ other: [Int: LabelSum]) {
-    for (label, sum) in other { into[label, default: LabelSum()].add(sum.count, sum.positions) }
   }
 }
 

@@ -24,6 +24,8 @@ public struct Segmenter: Sendable {
     public var engineLibrary: String?
     /// Threads; nil for all cores.
     public var threads: Int?
+    /// Bytes that the process may take; a scan that needs more is refused before it is read. nil for all there are.
+    public var memoryLimit: Int?
 
     /// The defaults.
     public init() {}
@@ -57,7 +59,9 @@ public struct Segmenter: Sendable {
       engine.library = options.engineLibrary
       engine.options.device = options.device.wrapped
       engine.options.threads = options.threads
-      return try BundlePipeline(try Bundle(path: bundle), network, engine, outputFolder: outputFolder)
+      var pipeline = try BundlePipeline(try Bundle(path: bundle), network, engine, outputFolder: outputFolder)
+      pipeline.memoryLimit = options.memoryLimit
+      return pipeline
     }
   }
 

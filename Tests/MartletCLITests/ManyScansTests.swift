@@ -76,6 +76,33 @@ import Testing
     #expect(all.code == 0 && all.errors.contains("3 of 3 scans are done already, 0 to do"), "\(all.errors)")
   }
 
+  @Test func aDamagedJournalIsToldOfAndKept() throws {
+    let bundle = try BundleCopy()
+    let line = "run BUNDLE --input SCAN --output RESULTS --resume"
+    #expect(try CommandLineCase(line, bundle).run().code == 0)
+    let path = bundle.output + "/results.json"
+    let whole = try String(contentsOfFile: path, encoding: .utf8)
+    let damaged = String(whole.prefix(whole.count / 2))
+    try damaged.write(toFile: path, atomically: false, encoding: .utf8)
+    let again = try CommandLineCase(line, bundle).run()
+    #expect(again.code == 0)
+    #expect(again.errors.contains("so no scan counts as done") && !again.errors.contains("done already"))
+    #expect(try String(contentsOfFile: path + ".damaged", encoding: .utf8) == damaged)
+    let last = try CommandLineCase(line, bundle).run()
+    #expect(last.code == 0 && last.errors.contains("1 of 1 scans are done already"), "\(last.errors)")
+  }
+
+  @Test func aScanThatNeedsMoreThanTheMemoryLimitIsRefusedWithTheEstimate() throws {
+    let bundle = try BundleCopy()
+    let line = "run BUNDLE --input SCAN --output RESULTS --memory-limit "
+    let refused = try CommandLineCase(line + "1M", bundle).run()
+    refused.expectRefusal(69, ["the scan needs about", "MB in inference", "the limit", "--memory-limit"])
+    #expect(!bundle.results.contains { $0.hasSuffix(".nii.gz") })
+    #expect(!refused.errors.contains(": preprocessing"))
+    #expect(try CommandLineCase(line + "8G", bundle).run().code == 0)
+    try CommandLineCase(line + "much", bundle).run().expectRefusal(64, ["--memory-limit", "2G"])
+  }
+
   @Test func aDatalistsBadCasesAreReportedAndTheOthersDone() throws {
     let bundle = try BundleCopy()
     _ = try bundle.scan(named: "good.nii")

@@ -35,6 +35,26 @@ import Transforms
     #expect(try save(arguments, source: source, folder: TemporaryFolder()) == [expected])
   }
 
+  @Test func aFolderLayoutDecidesTheName() throws {
+    let folder = try TemporaryFolder()
+    func layout(_ arguments: OrderedDictionary<String, PlainValue>, _ target: String = "monai.data.FolderLayout")
+      -> PlainValue
+    {
+      let all = arguments.merging(["output_dir": .string(folder.path)]) { $1 }
+      return .component(Component(target: target, arguments: all, path: "layout"))
+    }
+    let below = layout(["postfix": .string("s"), "extension": .string("nii"), "parent": .bool(true)])
+    #expect(try save(["folder_layout": below], source: "x/a.nii.gz", folder: folder) == ["a/a_s.nii"])
+    let plain = layout(["extension": .string(".nii.gz"), "makedirs": .bool(true)])
+    #expect(try save(["folder_layout": plain], source: "x/a.nii.gz", folder: folder) == ["a.nii.gz"])
+    #expect(throws: ArgumentError.self) {
+      try save(["folder_layout": layout([:])], source: "a.nii", folder: folder)
+    }
+    #expect(throws: ArgumentError.self) {
+      try save(["folder_layout": layout([:], "scripts.Layout")], source: "a.nii", folder: folder)
+    }
+  }
+
   @Test func anImageWithoutAFileIsNumbered() throws {
     #expect(try save([:], source: nil, folder: TemporaryFolder()) == ["0/0_trans.nii.gz"])
   }

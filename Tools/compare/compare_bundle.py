@@ -2,13 +2,15 @@
 """Run a bundle on scans with MONAI and with Martlet, and compare time, memory and label maps.
 
 Usage: compare_bundle.py BUNDLE SCAN... [--rounds N] [--martlet PATH] [--set a#b=value]... [--monai-set a#b=value]...
-         [--work DIR] [--json FILE]
+         [--margins] [--work DIR] [--json FILE]
 
 A SCAN of several files, one per channel, has commas between them.
 Run it with the Python of make-environment.sh; MONAI runs with the same Python. In each round both run once, one after
 the other, so that a machine whose speed drifts is fair to both. Wall time is that of the whole command; memory is the
 peak resident size of its largest process, as /usr/bin/time tells it. The label maps of the last round are compared.
-The exit code is 1 when they differ in names, shapes or affines, or in more than 0.01 % of a scan's voxels.
+With --margins both run once more without the steps that make labels, and the values behind the labels are compared: a
+voxel whose two best values are within 1e-4 of each other is a tie (margins.py). For small scans: all classes are kept.
+The exit code is 1 when they differ in names, shapes or affines, or in more than 0.01 % of a scan's voxels that aren't ties.
 """
 import argparse
 import json
@@ -19,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import margins
 
 # Numpy and nibabel are imported after the measuring: a child begins with its parent's pages, and Linux counts those
 # into the child's peak.
@@ -38,6 +42,7 @@ def arguments():
     parser.add_argument("--set", action="append", default=[], metavar="a#b=value", help="a config entry, for both")
     parser.add_argument("--monai-set", action="append", default=[], metavar="a#b=value",
                         help="a config entry for MONAI alone, where it can't take the bundle's own")
+    parser.add_argument("--margins", action="store_true", help="compare the values behind the labels too")
     parser.add_argument("--work", help="keep outputs and logs in this folder; no earlier ones may be there")
     parser.add_argument("--json", help="write the figures to this file too")
     options = parser.parse_args()
@@ -144,6 +149,35 @@ def compare(ours, theirs):
     return result
 
 
+def compare_values(bundle, scans, martlet, work, options, maps):
+    """Adds to each label map what the values behind it say."""
+    import nibabel
+    import numpy
+
+    found = margins.entries(read_config(os.path.join(bundle, config_file(bundle))))
+    if found is None:
+        print("No margins: the post-processing has no AsDiscreted.")
+        return
+    changes, rule = found
+    changes = [f"{key}={value}" for key, value in changes]
+    outputs = {name: f"{work}/{name}-values" for name in ("monai", "martlet")}
+    for folder in outputs.values():
+        os.makedirs(folder)
+    measure("monai", monai_command(bundle, scans, outputs["monai"], options.set + options.monai_set + changes), bundle,
+            f"{work}/monai-values.log")
+    measure("martlet", martlet_command(martlet, bundle, scans, outputs["martlet"], options.set + changes), bundle,
+            f"{work}/martlet-values.log")
+    for path, result in maps.items():
+        pair = [f"{outputs[name]}/{path}" for name in ("martlet", "monai")]
+        if not all(map(os.path.exists, pair)):
+            continue
+        left, right = (numpy.asanyarray(nibabel.load(f"{work}/{name}/{path}").dataobj) for name in ("martlet", "monai"))
+        result["values"] = margins.compare(*pair, rule, *((left, right) if left.shape == right.shape else (None, None)))
+        result["same"] = result["same"] or (result["values"]["ties"] and result["shape"] == result["reference_shape"]
+                                            and result["affine_difference"] <= AFFINE
+                                            and result["type"] == result["reference_type"])
+
+
 def median(runs, key):
     return statistics.median(run[key] for run in runs)
 
@@ -161,6 +195,8 @@ def report(runs, maps, only_ours, only_theirs):
               f" (MONAI {result['reference_shape']}), {result['type']} (MONAI {result['reference_type']}),"
               f" {result.get('labels', '?')} labels, affine differs by {result['affine_difference']:.1e}"
               f"{'' if result['same'] else '  DIFFERENT'}")
+        if "values" in result:
+            print(margins.text(result["values"]))
     for side, paths in (("Martlet", only_ours), ("MONAI", only_theirs)):
         for path in paths:
             print(f"{path}: only {side} wrote it  DIFFERENT")
@@ -196,6 +232,8 @@ def main():
                 for path in ours if path in theirs}
         only_ours = [path for path in ours if path not in theirs]
         only_theirs = [path for path in theirs if path not in ours]
+        if options.margins:
+            compare_values(bundle, scans, martlet, work, options, maps)
         ratios = report(runs, maps, only_ours, only_theirs)
     finally:
         if not options.work:

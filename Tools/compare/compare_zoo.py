@@ -5,7 +5,7 @@ Usage: ZOO=CLONE compare_zoo.py WORK [NAME...] [--martlet PATH]
 
 CLONE is a clone, bare or not, of the public Project-MONAI/model-zoo. Below the folder WORK the bundles are made with
 random weights (zoo_bundle.py) and the scans written (small_scan.py) unless they are there; then compare_bundle.py runs
-each bundle once with both. The exit code is 1 when a bundle's results differ.
+each bundle once with both, and once more for the values behind the labels (--margins). The exit code is 1 when a bundle's results differ.
 """
 import argparse
 import json
@@ -62,7 +62,7 @@ def main():
         bundle = f"{work}/bundles/{name}"
         if not os.path.exists(f"{bundle}/configs"):
             subprocess.run([sys.executable, f"{FOLDER}/zoo_bundle.py", f"{work}/bundles", name], check=True)
-        command = [sys.executable, f"{FOLDER}/compare_bundle.py", bundle, scan(work, kind), "--rounds", "1",
+        command = [sys.executable, f"{FOLDER}/compare_bundle.py", bundle, scan(work, kind), "--rounds", "1", "--margins",
                    "--json", f"{work}/{name}.json"]
         command += [word for entry in both for word in ("--set", entry.replace("@WORK", work))]
         command += [word for entry in monai for word in ("--monai-set", entry)]
@@ -83,7 +83,14 @@ def summary(work, name):
             maps = json.load(file)["label_maps"]
     except FileNotFoundError:
         return ""
-    return ", ".join(f"{100 * result['agreement']:.4f} % of {result['shape']}" for result in maps.values())
+    return ", ".join(f"{100 * result['agreement']:.4f} % of {result['shape']}{ties(result)}" for result in maps.values())
+
+
+def ties(result):
+    values = result.get("values", {})
+    if not values.get("differing"):
+        return ""
+    return f", {values['differing']} voxels differ: " + ("all ties" if values["ties"] else "not all ties")
 
 
 if __name__ == "__main__":

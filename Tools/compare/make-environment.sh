@@ -22,5 +22,5 @@ esac
 "${PYTHON:-python3}" -m venv "$folder"
 "$folder/bin/pip" install \
   torch==2.15.0 monai==1.6.1 pytorch-ignite==0.5.5 fire==0.7.1 \
-  numpy==2.4.6 nibabel==5.4.2 einops==0.8.2 scipy==1.17.1 openvino==2026.4.1
+  numpy==2.4.6 nibabel==5.4.2 einops==0.8.2 scipy==1.17.1 scikit-image==0.26.0 openvino==2026.4.1
 "$folder/bin/python" -c 'import monai, torch; print("monai", monai.__version__, "torch", torch.__version__)'

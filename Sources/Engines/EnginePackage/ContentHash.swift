@@ -9,6 +9,10 @@ package struct ContentHash: Sendable, Hashable, Codable, CustomStringConvertible
     var hash = martlet_sha256()
     martlet_sha256_begin(&hash)
     martlet_sha256_add(&hash, bytes.baseAddress, bytes.count)
+    self.init(finishing: &hash)
+  }
+
+  private init(finishing hash: inout martlet_sha256) {
     var digest = [UInt8](repeating: 0, count: 32)
     martlet_sha256_finish(&hash, &digest)
     let digits = Array("0123456789abcdef".utf8)
@@ -19,7 +23,19 @@ package struct ContentHash: Sendable, Hashable, Codable, CustomStringConvertible
 
   /// The hash of a whole file.
   /// - Throws: `FileError`.
-  package init(file path: String) throws { self = try MappedFile(path: path).withBytes { ContentHash($0) } }
+  package init(file path: String) throws {
+    let file = try FileReader(path: path)
+    let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: min(max(file.count, 1), 1 << 20), alignment: 64)
+    defer { piece.deallocate() }
+    var hash = martlet_sha256()
+    martlet_sha256_begin(&hash)
+    for start in stride(from: 0, to: file.count, by: piece.count) {
+      let part = UnsafeMutableRawBufferPointer(rebasing: piece[..<min(piece.count, file.count - start)])
+      try file.read(part, at: start)
+      martlet_sha256_add(&hash, part.baseAddress, part.count)
+    }
+    self.init(finishing: &hash)
+  }
 
   package init(from decoder: any Decoder) throws {
     description = try decoder.singleValueContainer().decode(String.self)

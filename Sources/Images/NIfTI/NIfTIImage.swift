@@ -15,6 +15,10 @@ package struct NIfTIImage: Sendable {
     raw = try file.voxels()
   }
 
+  /// The header of the image at `path` alone; no voxel is read.
+  /// - Throws: ``NIfTIError``, `FileError`.
+  package static func header(of path: String) throws -> NIfTIHeader { try NIfTIFile(path: path).header }
+
   /// The values, with slope and intercept applied as nibabel applies them (in float64, rounded once to the type asked
   /// for): [X, Y, Z] with Z fastest in memory. Further axes lie outside these in memory, the first of them faster, so
   /// that bringing channels first is a view.

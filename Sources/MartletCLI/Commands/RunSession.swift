@@ -27,6 +27,11 @@ struct RunSession {
 
   /// - Throws: the error of a single scan; what stopped the whole run; `ExitCode` when some of several failed.
   mutating func run() throws {
+    if let damage = journal.damage {
+      printing.note(
+        "note: \(journal.path) can't be read (\(damage)), so no scan counts as done; it is kept as "
+          + RunJournal.damagedName)
+    }
     let pending = try takeFinished()
     let display = RunDisplay(scans: scans, pending: pending, isQuiet: printing.quiet)
     defer { display.finish() }

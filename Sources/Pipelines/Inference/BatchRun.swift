@@ -3,7 +3,8 @@ import Dispatch
 import Synchronization
 
 /// Takes many scans through a pipeline: while one is with the network, the next is read and preprocessed, and the last
-/// one is post-processed and written. No more than these three are in memory.
+/// one is post-processed and written. No more than these three are in memory; where the pipeline's memory limit doesn't
+/// leave room for them, one scan is done after another.
 package struct BatchRun: Sendable {
   /// What became of the scan of that index.
   package typealias Outcome = Result<ScanResult, any Error>
@@ -36,7 +37,8 @@ package struct BatchRun: Sendable {
       let current = next ?? prepare(index)
       next = nil
       let prepared = Self.outcome { try current.value() }
-      if place + 1 < indices.count, !Cancellation.isRequested { next = prepare(indices[place + 1]) }
+      let overlaps = pipeline.overlaps(scans[index])
+      if overlaps, place + 1 < indices.count, !Cancellation.isRequested { next = prepare(indices[place + 1]) }
       let predicted = Self.outcome { try pipeline.predict(try prepared.get(), progress: observer(index)) }
       if let last = waiting {
         waiting = nil
@@ -46,6 +48,10 @@ package struct BatchRun: Sendable {
       case .success(let scan):
         let observer = observer(index)
         waiting = (index, Later { [pipeline] in try pipeline.finish(scan, progress: observer) })
+        // The next one may need what this one has.
+        if !overlaps || (place + 1 < indices.count && !pipeline.overlaps(scans[indices[place + 1]])) {
+          waiting?.result.finish()
+        }
       case .failure(let error):
         try deliver(index, .failure(error), receive)
       }

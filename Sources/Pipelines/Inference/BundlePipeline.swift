@@ -13,9 +13,12 @@ import Transforms
 /// A bundle made ready to run on scans: its transforms, its inferer, and its network on an engine.
 package struct BundlePipeline: Sendable {
   package let bundle: Bundle
-  private let definition: PipelineDefinition
-  private let engines: any EngineProvider
-  private let sessionCount: Int
+  let definition: PipelineDefinition
+  let engines: any EngineProvider
+  let sessionCount: Int
+  /// The bytes that the process may take; nil for all there are.
+  package var memoryLimit: Int?
+  let programMemory = ProgramMemory()
 
   /// Reads the config and the weights. The engine is compiled at once where the window's size is known, while the
   /// first scan is being read; else when the first scan asks for it.
@@ -92,8 +95,17 @@ package struct BundlePipeline: Sendable {
     }
   }
 
+  /// Whether there is memory for a scan while its neighbours are preprocessed and post-processed.
+  func overlaps(_ scan: Scan) -> Bool {
+    guard let memoryLimit else { return true }
+    guard let plan = try? memoryPlan(for: scan) else { return false }
+    return plan.overlapping <= memoryLimit
+  }
+
   /// Reads a scan and preprocesses it.
+  /// - Throws: ``MemoryLimitError`` before a voxel is read; what is wrong with the scan.
   func prepare(_ scan: Scan, progress: ProgressObserver?) throws -> PreparedScan {
+    if memoryLimit != nil { try memoryPlan(for: scan)?.require(memoryLimit) }
     var times = StageTimes()
     var sample = try scan.sample(imageKey: definition.imageKey)
     try times.measure("preprocessing") {
@@ -139,7 +151,17 @@ package struct BundlePipeline: Sendable {
     let engine = try engines.engine(spatialShape: Array(shape.dimensions.dropFirst(2)))
     try requireChannels(engine, input.shape)
     try requireFinite(input)
-    let predictors = try (0..<max(sessionCount, 1)).map { _ in
+    var sessions = sessionCount
+    if memoryLimit != nil {
+      // Now the extents are known, whatever the transforms were.
+      let outline = ImageOutline(
+        storedVoxels: image.count, storedBytes: image.byteCount, shape: image.shape.dimensions)
+      sessions = try self.sessions(for: outline)
+      var plan = try memoryPlan(for: outline, sessions: sessions)
+      plan.preprocessing = 0
+      try plan.require(memoryLimit)
+    }
+    let predictors = try (0..<max(sessions, 1)).map { _ in
       SessionPredictor(try engine.makeSession(), batches: engines.batches ?? engine.fixedBatch)
     }
     if let reduction {

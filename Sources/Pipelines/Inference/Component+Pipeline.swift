@@ -45,6 +45,11 @@ extension Component {
       component.arguments["output_dir"] = .string(folder)
       // It names the data set's folder of the bundle's author; the scans come from anywhere.
       component.arguments["data_root_dir"] = nil
+      if case .component(var layout)? = component.arguments["folder_layout"] {
+        layout.arguments["output_dir"] = .string(folder)
+        layout.arguments["data_root_dir"] = nil
+        component.arguments["folder_layout"] = .component(layout)
+      }
       return .component(component)
     }
     if !isSaved {

@@ -94,6 +94,12 @@ protocol EngineProvider: Sendable {
   func engine(spatialShape: [Int]) throws -> any CompiledEngine
   /// The batches that its engines take; nil for all.
   var batches: ClosedRange<Int>? { get }
+  /// The bytes of the network's values that are alive at once for such an input; nil where only the engine knows.
+  func livingValues(spatialShape: [Int]) throws -> Int?
+}
+
+extension EngineProvider {
+  func livingValues(spatialShape: [Int]) throws -> Int? { nil }
 }
 
 /// The engines of one network, one for each input size, compiled when first asked for.
@@ -102,6 +108,7 @@ final class EngineCache: EngineProvider {
   private let source: NetworkSource
   private let choice: EngineChoice
   private let engines = Mutex<[[Int]: any CompiledEngine]>([:])
+  private let living = Mutex<[[Int]: Int]>([:])
 
   init(source: NetworkSource, choice: EngineChoice) {
     self.source = source
@@ -115,6 +122,15 @@ final class EngineCache: EngineProvider {
       let engine = try choice.compile(try source.graph(spatialShape: spatialShape))
       engines[spatialShape] = engine
       return engine
+    }
+  }
+
+  func livingValues(spatialShape: [Int]) throws -> Int? {
+    try living.withLock { living in
+      if let known = living[spatialShape] { return known }
+      let bytes = try source.graph(spatialShape: spatialShape).livingValues
+      living[spatialShape] = bytes
+      return bytes
     }
   }
 }

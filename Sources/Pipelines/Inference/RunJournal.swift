@@ -65,6 +65,11 @@ package struct RunJournal: Sendable {
     var scans: [Entry]
   }
 
+  /// Why the file that is there can't be read as a journal; nil when it can or there is none. It is set aside under
+  /// ``damagedName`` before a new one is written.
+  package private(set) var damage: String?
+  package static let damagedName = name + ".damaged"
+
   private let folder: String
   private let model: String
   private let modelKey: ContentHash
@@ -74,7 +79,8 @@ package struct RunJournal: Sendable {
   private var lastWrite = 0.0
   private var costOfWriting = 0.0
 
-  /// Reads the journal of an earlier run in `folder`, if there is one that can be read; its entries are kept.
+  /// Reads the journal of an earlier run in `folder`, if there is one; its entries are kept. Of one that can't be read no scan
+  /// counts as done, and ``damage`` says why.
   /// - Parameters:
   ///   - model: The bundle, for readers.
   ///   - modelKey: The hash of all that the results depend on beside the scan.
@@ -83,8 +89,17 @@ package struct RunJournal: Sendable {
     self.model = model
     self.modelKey = modelKey
     let path = Paths.join(folder, Self.name)
-    let data = try? MappedFile(path: path).withBytes { Data($0) }
-    entries = data.flatMap { try? JSONDecoder().decode(Content.self, from: $0) }?.scans ?? []
+    entries = []
+    if PathKind(path: path) != nil {
+      do {
+        let file = try FileReader(path: path)
+        entries = try JSONDecoder().decode(Content.self, from: Data(try file.prefix(file.count))).scans
+      } catch let error as any DiagnosedError {
+        damage = error.diagnosis.what
+      } catch {
+        damage = "it isn't the journal of a run"
+      }
+    }
     places = Dictionary(entries.enumerated().map { ($1.scan, $0) }) { $1 }
   }
 
@@ -192,6 +207,10 @@ package struct RunJournal: Sendable {
       data = try encoder.encode(Content(model: model, summary: summary, scans: entries))
     } catch {
       throw DefectError("the results can't be encoded: \(error)", at: [path])
+    }
+    if damage != nil {
+      try Folders.move(path, to: Paths.join(folder, Self.damagedName))
+      damage = nil
     }
     do {
       try AtomicFile.write(Array(data) + [UInt8(ascii: "\n")], to: path)

@@ -7,7 +7,7 @@ package import Tensors
 /// of one voxel along `spatial_dim`.
 package struct SliceInferer: Inferer {
   /// The window with an extent of 1 along the axis.
-  private var window: SlidingWindow
+  private(set) var window: SlidingWindow
   /// The spatial axis that is cut.
   package let axis: Int
 

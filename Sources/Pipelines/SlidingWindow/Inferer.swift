@@ -21,6 +21,18 @@ package protocol Inferer: Sendable {
   ) throws -> Tensor
 }
 
+extension Inferer {
+  /// The bytes that are kept of the network's first output, of K channels, for an input `[1, C, …]`: all of it, or what a
+  /// reduction voxel by voxel leaves to keep.
+  func outputMemory(for input: Shape, channels: Int, isReduced: Bool) throws -> Int {
+    let window = (self as? SlidingWindow) ?? (self as? SliceInferer)?.window
+    guard isReduced, let window else {
+      return input.dimensions.dropFirst(2).reduce(channels * MemoryLayout<Float>.size, *)
+    }
+    return WindowOrder.leanest(for: try WindowGrid(window, input: input)).waiting * channels * MemoryLayout<Float>.size
+  }
+}
+
 /// The inferers by the names that a config's `_target_` gives them.
 package enum Inferers {
   private static let builders: [(name: String, build: @Sendable (Component) throws -> any Inferer)] = [

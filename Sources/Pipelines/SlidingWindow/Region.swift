@@ -16,16 +16,6 @@ struct Region: Equatable {
     copy.axes[axis] = axes[axis].clamped(to: range)
     return copy
   }
-
-  /// The part of the region before `end` on one axis.
-  func limited(_ axis: Int, before end: Int) -> Region {
-    limited(axis, to: min(axes[axis].lowerBound, end)..<end)
-  }
-
-  /// The part of the region from `start` on of one axis.
-  func limited(_ axis: Int, from start: Int) -> Region {
-    limited(axis, to: start..<max(axes[axis].upperBound, start))
-  }
 }
 
 /// The channels' values over a region, in memory that somebody else holds. The places of a row are neighbours.
@@ -44,26 +34,8 @@ struct RegionValues: @unchecked Sendable {
       + region.axes[2].lowerBound - origin[2]
   }
 
-  private func row(_ channel: Int, _ x: Int, _ region: Region) -> UnsafeMutablePointer<Float> {
+  fileprivate func row(_ channel: Int, _ x: Int, _ region: Region) -> UnsafeMutablePointer<Float> {
     base + offset(channel, x, region)
-  }
-
-  /// Adds another's values over `region`.
-  func add(_ other: RegionValues, over region: Region, onAllCores: Bool) {
-    forEachSheet(region, onAllCores) { channel, x in
-      martlet_window_accumulate(
-        row(channel, x, region), strides[2], other.row(channel, x, region), other.strides[2], nil, 0,
-        region.axes[1].count, region.axes[2].count)
-    }
-  }
-
-  /// Takes another's values over `region`.
-  func copy(_ other: RegionValues, over region: Region, onAllCores: Bool) {
-    forEachSheet(region, onAllCores) { channel, x in
-      martlet_window_copy(
-        row(channel, x, region), strides[2], other.row(channel, x, region), other.strides[2], region.axes[1].count,
-        region.axes[2].count)
-    }
   }
 
   /// Multiplies every channel by weights that lie as one channel does.
@@ -96,6 +68,54 @@ struct RegionValues: @unchecked Sendable {
     let sheets = channels * planes.count
     Parallel.forEach(sheets, grain: onAllCores ? 1 : sheets) { range in
       for sheet in range { body(sheet / planes.count, planes.lowerBound + sheet % planes.count) }
+    }
+  }
+}
+
+/// A region whose values go from one place in memory to another.
+struct RegionTransfer: Sendable {
+  let region: Region
+  let source: RegionValues
+  let target: RegionValues
+
+  init(_ region: Region, from source: RegionValues, to target: RegionValues) {
+    self.region = region
+    self.source = source
+    self.target = target
+  }
+
+  /// Adds the sources' values to the targets'. No two of the regions may have a target in common.
+  static func add(_ transfers: [RegionTransfer], channels: Int, onAllCores: Bool) {
+    forEach(transfers, channels, onAllCores) { transfer, channel in
+      for x in transfer.region.axes[0] {
+        martlet_window_accumulate(
+          transfer.target.row(channel, x, transfer.region), transfer.target.strides[2],
+          transfer.source.row(channel, x, transfer.region), transfer.source.strides[2], nil, 0,
+          transfer.region.axes[1].count, transfer.region.axes[2].count)
+      }
+    }
+  }
+
+  /// Writes the sources' values over the targets'. No two of the regions may have a target in common.
+  static func copy(_ transfers: [RegionTransfer], channels: Int, onAllCores: Bool) {
+    forEach(transfers, channels, onAllCores) { transfer, channel in
+      for x in transfer.region.axes[0] {
+        martlet_window_copy(
+          transfer.target.row(channel, x, transfer.region), transfer.target.strides[2],
+          transfer.source.row(channel, x, transfer.region), transfer.source.strides[2],
+          transfer.region.axes[1].count, transfer.region.axes[2].count)
+      }
+    }
+  }
+
+  private static func forEach(
+    _ transfers: [RegionTransfer], _ channels: Int, _ onAllCores: Bool,
+    _ body: @Sendable (RegionTransfer, _ channel: Int) -> Void
+  ) {
+    guard !transfers.isEmpty else { return }
+    let units = transfers.count * channels
+    Parallel.forEach(units, grain: onAllCores ? 1 : units) { range in
+      for unit in range { body(transfers[unit % transfers.count], unit / transfers.count) }
     }
   }
 }

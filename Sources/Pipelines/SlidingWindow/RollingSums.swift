@@ -1,41 +1,45 @@
+import CKernels
 import Tensors
 
 /// The weighted sums of the windows' first output, kept only where a later window adds to them.
 ///
-/// Windows come row by row along the grid's fastest axis. A voxel is final when the last window over it is done: its mean
-/// is handed on at once. What remains are three overlap zones: of the window and the next one, of the row and the next one,
-/// and of the slab of rows and the next one.
+/// The windows divide the image into boxes (``WindowCells``). A box has sums from its first window on to its last; then the
+/// means are handed on at once. Nothing is kept of a box that only one window covers.
 final class RollingSums {
   private let grid: WindowGrid
   private let weights: WindowWeights
   /// Takes the final means `[K, X, Y, Z]` of a region.
   private let finish: (Tensor, Region) throws -> Void
-  private var zones: Zones?
+  private let cells: WindowCells
+  private let waiting: Int
+  /// Where each window, by its number in MONAI's order, stands among them.
+  private let turns: [Int]
+  private var sums: [Int: CellSums] = [:]
+  private var hasBegun = false
 
   /// Means are handed on in pieces of about as many elements, which stay in the cache.
   private static let pieceLength = 1 << 17
 
-  init(grid: WindowGrid, weights: WindowWeights, finish: @escaping (Tensor, Region) throws -> Void) {
+  /// - Parameter grid: In the order `order`.
+  init(
+    grid: WindowGrid, order: WindowOrder, weights: WindowWeights, finish: @escaping (Tensor, Region) throws -> Void
+  ) {
     self.grid = grid
     self.weights = weights
     self.finish = finish
-  }
-
-  /// The order of the axes that leaves the smallest zones.
-  static func order(for grid: WindowGrid) -> [Int] {
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
-    let sizes = orders.map { Zones.length(grid.ordered($0)) }
-    // Of equal ones the first, MONAI's own.
-    return zip(orders, sizes).min { $0.1 < $1.1 }?.0 ?? orders[0]
+    cells = WindowCells(grid)
+    waiting = order.waiting
+    var turns = [Int](repeating: 0, count: order.sequence.count)
+    for (turn, window) in order.sequence.enumerated() { turns[window] = turn }
+    self.turns = turns
   }
 
   /// Adds the output of the windows of these numbers, `[B, K, …]`, which come in their order. Its values are lost.
   /// - Throws: ``SlidingWindowError/sumsTooLarge(bytes:)``; what the receiver of the means throws.
   func add(_ output: inout Tensor, of windows: Range<Int>, onAllCores: Bool) throws {
     let channels = output.shape[1]
-    if zones == nil { try SlidingWindowError.requireMemory([channels, Zones.length(grid)]) }
-    let zones = zones ?? Zones(grid, channels: channels)
-    self.zones = zones
+    if !hasBegun { try SlidingWindowError.requireMemory([channels, waiting]) }
+    hasBegun = true
     let volume = grid.roi.reduce(1, *)
     output = output.converted(to: .float32)
     try output.withMutableElements(of: Float.self) { elements in
@@ -46,36 +50,57 @@ final class RollingSums {
           base: base + position * channels * volume,
           origin: (0..<3).map { grid.firstPlace(axis: $0, number: numbers[$0]) }, channels: channels,
           strides: [volume, grid.roi[1] * grid.roi[2], grid.roi[2]])
-        try add(values, numbers, zones, onAllCores)
+        try add(values, turn: window, numbers, onAllCores)
       }
     }
   }
 
-  private func add(_ values: RegionValues, _ numbers: [Int], _ zones: Zones, _ onAllCores: Bool) throws {
+  private func add(_ values: RegionValues, turn: Int, _ numbers: [Int], _ onAllCores: Bool) throws {
     let window = Region((0..<3).map { grid.extent(axis: $0, number: numbers[$0]) })
     weights.withMap { map in
       if let map { values.scale(by: map, over: window, onAllCores: onAllCores) }
     }
-    // What the zone of a faster axis holds was taken over from those of the slower ones before.
-    var untouched = window
-    for axis in grid.order.reversed() where numbers[axis] > 0 {
-      let end = grid.extent(axis: axis, number: numbers[axis] - 1).upperBound
-      let zone = zones.values(of: axis, beginningAt: window.axes[axis].lowerBound, window)
-      values.add(zone, over: untouched.limited(axis, before: end), onAllCores: onAllCores)
-      untouched = untouched.limited(axis, from: end)
+    let covered = (0..<3).map { cells.intervals(axis: $0, of: numbers[$0]) }
+    var (additions, ends, begins): ([RegionTransfer], [Int], [(cell: Int, region: Region)]) = ([], [], [])
+    var final = CellSet(covered)
+    for x in covered[0] {
+      for y in covered[1] {
+        for z in covered[2] {
+          let cell = cells.number([x, y, z])
+          let region = cells.region([x..<x + 1, y..<y + 1, z..<z + 1])
+          let (first, last) = turnsOver([x, y, z])
+          if let before = sums[cell]?.values {
+            additions.append(
+              RegionTransfer(region, from: last == turn ? before : values, to: last == turn ? values : before))
+          } else if first == turn, last != turn {
+            begins.append((cell, region))
+          }
+          guard last == turn else { continue }
+          final.insert(x, y, z)
+          ends.append(cell)
+        }
+      }
     }
-    var final = window
-    for axis in 0..<3 where numbers[axis] + 1 < grid.starts[axis].count {
-      final = final.limited(axis, before: grid.extent(axis: axis, number: numbers[axis] + 1).lowerBound)
+    RegionTransfer.add(additions, channels: values.channels, onAllCores: onAllCores)
+    for cell in ends { sums[cell] = nil }
+    for box in final.boxes() { try handOn(values, cells.region(box), onAllCores) }
+    let copies = begins.map { cell, region in
+      let new = CellSums(region, channels: values.channels)
+      sums[cell] = new
+      return RegionTransfer(region, from: values, to: new.values)
     }
-    try handOn(values, final, onAllCores)
-    var rest = window
-    for axis in grid.order.reversed() where numbers[axis] + 1 < grid.starts[axis].count {
-      let next = grid.extent(axis: axis, number: numbers[axis] + 1).lowerBound
-      let zone = zones.values(of: axis, beginningAt: next, window)
-      zone.copy(values, over: rest.limited(axis, from: next), onAllCores: onAllCores)
-      rest = rest.limited(axis, before: next)
-    }
+    RegionTransfer.copy(copies, channels: values.channels, onAllCores: onAllCores)
+  }
+
+  /// The turns of the first and the last window over a box.
+  private func turnsOver(_ indices: [Int]) -> (first: Int, last: Int) {
+    let windows = (0..<3).map { cells.axes[$0][indices[$0]].windows }
+    return (turns[number(windows.map(\.lowerBound))], turns[number(windows.map(\.upperBound))])
+  }
+
+  /// The number in MONAI's order of the window with these numbers on the axes.
+  private func number(_ numbers: [Int]) -> Int {
+    (numbers[0] * grid.starts[1].count + numbers[1]) * grid.starts[2].count + numbers[2]
   }
 
   private func handOn(_ values: RegionValues, _ final: Region, _ onAllCores: Bool) throws {
@@ -92,7 +117,8 @@ final class RollingSums {
         let target = RegionValues(
           base: base, origin: piece.axes.map(\.lowerBound), channels: values.channels,
           strides: [extents.reduce(1, *), extents[1] * extents[2], extents[2]])
-        target.copy(values, over: piece, onAllCores: onAllCores)
+        RegionTransfer.copy(
+          [RegionTransfer(piece, from: values, to: target)], channels: values.channels, onAllCores: onAllCores)
         target.divide(by: divisors, over: piece, onAllCores: onAllCores)
       }
       try finish(means, piece)
@@ -100,49 +126,55 @@ final class RollingSums {
   }
 }
 
-/// The sums that wait for later windows, per axis: what the window before along that axis left.
-private final class Zones {
-  let channels: Int
-  private let extents: [[Int]]
-  private let memory: [UnsafeMutablePointer<Float>]
+/// The sums of one box that wait for later windows.
+private final class CellSums {
+  let values: RegionValues
 
-  init(_ grid: WindowGrid, channels: Int) {
-    self.channels = channels
-    let extents = Self.extents(grid)
-    self.extents = extents
-    // Pages that no sum reaches stay untouched.
-    memory = extents.map { .allocate(capacity: max(channels * $0.reduce(1, *), 1)) }
+  init(_ region: Region, channels: Int) {
+    let extents = region.axes.map(\.count)
+    let volume = extents.reduce(1, *)
+    values = RegionValues(
+      base: .allocate(capacity: max(channels * volume, 1)), origin: region.axes.map(\.lowerBound), channels: channels,
+      strides: [volume, extents[1] * extents[2], extents[2]])
   }
 
-  deinit { memory.forEach { $0.deallocate() } }
+  deinit { values.base.deallocate() }
+}
 
-  /// The elements of all zones for one channel.
-  static func length(_ grid: WindowGrid) -> Int {
-    extents(grid).reduce(0) { $0 + $1.reduce(1, *) }
-  }
+/// Some of the boxes that a window covers.
+private struct CellSet {
+  private let covered: [Range<Int>]
+  private var cells: Set<[Int]> = []
 
-  /// The zone of an axis is as thick as its windows overlap; it spans the window on the slower axes and the image on the
-  /// faster ones.
-  private static func extents(_ grid: WindowGrid) -> [[Int]] {
-    (0..<3).map { axis in
-      let starts = grid.starts[axis]
-      let overlap = zip(starts, starts.dropFirst()).map { $0 + grid.roi[axis] - $1 }.max() ?? 0
-      let rank = grid.order.firstIndex(of: axis) ?? 0
-      return (0..<3).map { other in
-        if other == axis { return max(overlap, 0) }
-        let isSlower = (grid.order.firstIndex(of: other) ?? 0) < rank
-        return isSlower ? min(grid.roi[other], grid.imageSize[other]) : grid.imageSize[other]
+  init(_ covered: [Range<Int>]) { self.covered = covered }
+
+  mutating func insert(_ x: Int, _ y: Int, _ z: Int) { cells.insert([x, y, z]) }
+
+  /// The boxes joined into few larger ones, as intervals per axis.
+  func boxes() -> [[Range<Int>]] {
+    var rest = cells
+    var found: [[Range<Int>]] = []
+    for x in covered[0] {
+      for y in covered[1] {
+        for z in covered[2] where rest.contains([x, y, z]) {
+          var box = [x..<x + 1, y..<y + 1, z..<z + 1]
+          for axis in (0..<3).reversed() {
+            while true {
+              var next = box
+              next[axis] = box[axis].upperBound..<box[axis].upperBound + 1
+              guard Self.members(next).allSatisfy(rest.contains) else { break }
+              box[axis] = box[axis].lowerBound..<next[axis].upperBound
+            }
+          }
+          rest.subtract(Self.members(box))
+          found.append(box)
+        }
       }
     }
+    return found
   }
 
-  /// The zone of `axis`, whose first place there is `start`, for the rows and slabs of `window`.
-  func values(of axis: Int, beginningAt start: Int, _ window: Region) -> RegionValues {
-    let size = extents[axis]
-    var origin = zip(size, window.axes).map { $0 == $1.count ? $1.lowerBound : 0 }
-    origin[axis] = start
-    return RegionValues(
-      base: memory[axis], origin: origin, channels: channels,
-      strides: [size.reduce(1, *), size[1] * size[2], size[2]])
+  private static func members(_ box: [Range<Int>]) -> [[Int]] {
+    box[0].flatMap { x in box[1].flatMap { y in box[2].map { z in [x, y, z] } } }
   }
 }

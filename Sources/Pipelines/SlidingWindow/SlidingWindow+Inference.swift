@@ -21,11 +21,13 @@ extension SlidingWindow {
     progress: ProgressObserver? = nil
   ) throws -> Tensor {
     let natural = try WindowGrid(self, input: input.shape)
-    let grid = natural.ordered(RollingSums.order(for: natural))
+    let order = WindowOrder.leanest(for: natural)
+    let grid = natural.ordered(order)
     guard input.shape[0] == 1 else { throw SlidingWindowError.severalImages(input.shape) }
     let checks = OutputChecks(grid: grid)
     let volume = ReducedVolume(imageSize: grid.imageSize)
-    let sums = RollingSums(grid: grid, weights: try weights(for: grid, input: input.shape)) { means, region in
+    let sums = RollingSums(grid: grid, order: order, weights: try weights(for: grid, input: input.shape)) {
+      means, region in
       try volume.write(try reduction.apply(means), at: region)
     }
     try stitch(input, grid, predictors, progress) { outputs, windows, onAllCores in

@@ -18,8 +18,8 @@ package struct WindowGrid: Sendable, Equatable {
   /// Where windows begin, per axis.
   package let starts: [[Int]]
 
-  /// The axes from the slowest to the fastest in the windows' order.
-  package private(set) var order = [0, 1, 2]
+  /// The windows' numbers in MONAI's order, in the order in which they are run; nil for that order itself.
+  private var sequence: [Int]?
 
   /// Windows per image.
   package var count: Int { starts.reduce(1) { $0 * $1.count } }
@@ -59,18 +59,18 @@ package struct WindowGrid: Sendable, Equatable {
   /// Which of an axis' windows the window of this number is, per axis X, Y, Z.
   func numbers(_ index: Int) -> [Int] {
     var numbers = [0, 0, 0]
-    var rest = index
-    for axis in order.reversed() {
+    var rest = sequence?[index] ?? index
+    for axis in (0..<3).reversed() {
       numbers[axis] = rest % starts[axis].count
       rest /= starts[axis].count
     }
     return numbers
   }
 
-  /// The same windows in another order: that of the last of `order` runs fastest.
-  func ordered(_ order: [Int]) -> WindowGrid {
+  /// The same windows in another order.
+  func ordered(_ order: WindowOrder) -> WindowGrid {
     var grid = self
-    grid.order = order
+    grid.sequence = order.sequence
     return grid
   }
 

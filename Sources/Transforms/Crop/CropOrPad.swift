@@ -5,14 +5,21 @@ import Tensors
 enum CropOrPad {
   /// How the added voxels are filled, in PyTorch's and numpy's words.
   enum Mode: String, NamedChoice {
-    case constant, edge, replicate, reflect, wrap, circular
+    case constant, edge, replicate, reflect, symmetric, wrap, circular
+    /// Along each axis in turn, the least, largest or mean value of all the axis' places.
+    case minimum, maximum, mean
+
+    var isStatistic: Bool { [.minimum, .maximum, .mean].contains(self) }
 
     /// The place inside 0..<`extent` that `index` takes its value from; -1 for the constant.
     func source(_ index: Int, extent: Int) -> Int {
       if (0..<extent).contains(index) { return index }
       switch self {
-      case .constant: return -1
+      case .constant, .minimum, .maximum, .mean: return -1
       case .edge, .replicate: return min(max(index, 0), extent - 1)
+      case .symmetric:
+        let place = ((index % (2 * extent)) + 2 * extent) % (2 * extent)
+        return place < extent ? place : 2 * extent - 1 - place
       case .wrap, .circular: return ((index % extent) + extent) % extent
       case .reflect:
         guard extent > 1 else { return 0 }
@@ -58,6 +65,11 @@ enum CropOrPad {
     let planar = indices.count == 2 ? [[Int32(0)]] : []
     var padded = Resampler.pick(volume.voxels.converted(to: .float32), indices + planar)
     if mode == .constant, value != 0 { fill(&padded, outside: indices + planar, Float(value)) }
+    if mode.isStatistic {
+      for (axis, width) in widths.enumerated() {
+        padded.fillOutside(axis: axis + 1, width.before..<padded.shape[axis + 1] - width.after, mode)
+      }
+    }
     image.voxels = (indices.count == 2 ? padded.reshaped(Shape([volume.channelCount] + shape)) : padded).converted(
       to: type)
     shift(&image, by: widths.map { -$0.before })
@@ -108,6 +120,29 @@ enum CropOrPad {
         throw TransformError.emptyResult(transform: "the inverse of \(transform)", shape: ranges.map { $0.1 - $0.0 })
       }
       CropOrPad.crop(&image, to: ranges.map { $0.0..<$0.1 })
+    }
+  }
+}
+
+extension Tensor {
+  /// Writes to the places of `axis` outside `inside` what the mode makes of those inside.
+  fileprivate mutating func fillOutside(axis: Int, _ inside: Range<Int>, _ mode: CropOrPad.Mode) {
+    let (count, step) = (shape[axis], shape.dimensions[(axis + 1)...].reduce(1, *))
+    let lines = shape.dimensions[..<axis].reduce(1, *)
+    withMutableElements(of: Float.self) { elements in
+      for line in 0..<lines {
+        for column in 0..<step {
+          let first = line * count * step + column
+          let values = inside.lazy.map { elements[first + $0 * step] }
+          let filling: Float =
+            switch mode {
+            case .minimum: values.min() ?? 0
+            case .maximum: values.max() ?? 0
+            default: values.reduce(0, +) / Float(inside.count)
+            }
+          for place in 0..<count where !inside.contains(place) { elements[first + place * step] = filling }
+        }
+      }
     }
   }
 }

@@ -89,6 +89,25 @@ package struct LoadImaged: KeyedTransform {
     return try stacked(images, like: first)
   }
 
+  /// The image that the files' headers tell of, with voxels that are a view of one element.
+  func outline(_ headers: [NIfTIHeader], path: String) throws -> TransformedImage {
+    let images = try headers.map { header in
+      try image(header, voxels: .hollow(header.shape), affine: header.rectifiedAffine, path: path)
+    }
+    var result = images[0]
+    if images.count > 1 {
+      let channels = try images.map { image in
+        var image = image
+        try EnsureChannelFirstd.moveChannelFirst(&image, transform: name)
+        return image.voxels.shape
+      }
+      result.voxels = .hollow([channels.reduce(0) { $0 + $1[0] }] + channels[0].dimensions.dropFirst())
+      result.channelAxis = .index(0)
+    }
+    if ensuresChannelFirst { try EnsureChannelFirstd.moveChannelFirst(&result, transform: name) }
+    return result
+  }
+
   private func load(_ path: String) throws -> TransformedImage {
     let file = try NIfTIImage(path: path)
     let header = file.header
@@ -96,6 +115,12 @@ package struct LoadImaged: KeyedTransform {
     guard affine.isFinite else { throw TransformError.singularAffine(transform: name) }
     // Without a type asked for, scaled values are float64 as nibabel has them.
     let voxels = try file.voxels(as: elementType ?? (header.isScaled ? .float64 : header.elementType))
+    return try image(header, voxels: voxels, affine: affine, path: path)
+  }
+
+  private func image(
+    _ header: NIfTIHeader, voxels: Tensor, affine: Affine, path: String
+  ) throws -> TransformedImage {
     let spatialShape = Array(header.shape.prefix(3))
     let axis: TransformedImage.ChannelAxis = header.shape.count <= 3 ? .none : .index(-1)
     var image = TransformedImage(

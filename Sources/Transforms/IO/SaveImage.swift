@@ -33,7 +33,6 @@ package struct SaveImaged: KeyedTransform {
       throw arguments.unsupported("writer", "'\(writer)'", supported: "NibabelWriter or none")
     }
     try arguments.refuse("output_name_formatter", supported: "none: names come from the scan and 'output_postfix'")
-    try arguments.refuse("folder_layout", supported: "none: the layout comes from 'output_dir' and 'separate_folder'")
     // `scale` is for pictures; the others tell where metadata is and what is logged.
     arguments.ignore("scale", "print_log", "meta_keys", "meta_key_postfix", "savepath_in_metadict")
     try arguments.finish()
@@ -95,11 +94,33 @@ struct OutputNaming: Sendable, Equatable {
     separatesFolders = try arguments.bool("separate_folder", default: true)
     let format = try arguments.string("output_format", default: "")
     let written = try arguments.string("output_ext", default: ".nii.gz")
-    let word = written.isEmpty ? format : written
-    fileExtension = word.hasPrefix(".") ? word : "." + word
-    guard [".nii", ".nii.gz"].contains(fileExtension.lowercased()) else {
-      throw arguments.unsupported("output_ext", "'\(word)'", supported: ".nii.gz, .nii")
+    fileExtension = try Self.checkedExtension(written.isEmpty ? format : written, "output_ext", arguments)
+    if let layout = try arguments.optionalComponent("folder_layout") { try follow(layout) }
+  }
+
+  /// Takes everything from a `FolderLayout`, as MONAI does when there is one.
+  private mutating func follow(_ layout: Component) throws {
+    var arguments = ArgumentReader(layout)
+    guard layout.className == "FolderLayout" else {
+      throw arguments.unsupported("folder_layout", layout.target, supported: "FolderLayout or none")
     }
+    folder = try arguments.string("output_dir")
+    postfix = try arguments.string("postfix", default: "")
+    dataRoot = try arguments.string("data_root_dir", default: "")
+    separatesFolders = try arguments.bool("parent", default: false)
+    let written = try arguments.string("extension", default: "")
+    fileExtension = try Self.checkedExtension(written, "extension", arguments)
+    // Folders that are missing are always made.
+    arguments.ignore("makedirs")
+    try arguments.finish()
+  }
+
+  private static func checkedExtension(_ word: String, _ name: String, _ arguments: ArgumentReader) throws -> String {
+    let text = word.hasPrefix(".") ? word : "." + word
+    guard [".nii", ".nii.gz"].contains(text.lowercased()) else {
+      throw arguments.unsupported(name, "'\(word)'", supported: ".nii.gz, .nii")
+    }
+    return text
   }
 
   /// - Parameter source: The scan's file; nil when there is none, then `index` is the name.

@@ -3,7 +3,7 @@ import Images
 import Tensors
 
 /// Permutes and flips the voxel axes so that they run as asked: MONAI's `Orientationd`. A view, no voxel is copied.
-package struct Orientationd: ImageTransform, InvertibleTransform {
+package struct Orientationd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   /// The ends that the voxel axes shall run to, such as `RAS`.
   let codes: String
@@ -55,6 +55,10 @@ package struct Orientationd: ImageTransform, InvertibleTransform {
     let before = image.affine
     try Self.reorient(&image, to: codes, transform: name)
     record(Inverse(transform: name, affine: before), on: &image)
+  }
+
+  func outline(_ image: inout TransformedImage, index: Int) throws {
+    try Self.reorient(&image, to: codes, transform: name)
   }
 
   /// Brings back the orientation of the affine that the image had.

@@ -3,7 +3,7 @@ import Images
 import Tensors
 
 /// Scales images to a spatial size: MONAI's `Resized`, PyTorch's `interpolate`.
-package struct Resized: ImageTransform, InvertibleTransform {
+package struct Resized: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   let size: [Int]
   let scalesLongest: Bool
@@ -33,6 +33,10 @@ package struct Resized: ImageTransform, InvertibleTransform {
     let target = try targetShape(shape)
     try options[index].resize(&image, to: target, transform: name)
     record(Interpolation.Inverse(transform: name, shape: shape, options: options[index]), on: &image)
+  }
+
+  func outline(_ image: inout TransformedImage, index: Int) throws {
+    image.voxels = .hollow([image.voxels.shape[0]] + (try targetShape(image.spatialShape)))
   }
 
   private func targetShape(_ shape: [Int]) throws -> [Int] {

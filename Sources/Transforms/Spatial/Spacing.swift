@@ -3,7 +3,7 @@ import Images
 import Tensors
 
 /// Resamples images to a voxel spacing: MONAI's `Spacingd`.
-package struct Spacingd: KeyedTransform, InvertibleTransform {
+package struct Spacingd: KeyedTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   let pixdim: [Double]
   let minimum: [Double?]
@@ -80,9 +80,30 @@ package struct Spacingd: KeyedTransform, InvertibleTransform {
     }
   }
 
+  func outline(_ image: inout TransformedImage, index: Int) throws {
+    let (affine, shape) = try grid(for: image, scaleExtent: scaleExtent[index])
+    image.voxels = .hollow([image.voxels.shape[0]] + shape)
+    image.affine = affine
+  }
+
   private func apply(
     to image: inout TransformedImage, options: SamplingOptions, scaleExtent: Bool, shape forced: [Int]?
   ) throws {
+    let oldShape = image.spatialShape
+    let (newAffine, ownShape) = try grid(for: image, scaleExtent: scaleExtent)
+    let newShape = forced ?? ownShape
+    let inverse = SpatialResample.Inverse(
+      transform: name, affine: image.affine, shape: oldShape, options: options)
+    try SpatialResample.apply(
+      to: &image, destination: newAffine, shape: newShape, options: options, transform: name)
+    record(inverse, on: &image)
+    if recomputesAffine {
+      image.affine = SpacingGeometry.scaling(from: oldShape, to: newShape, alignCorners: options.alignCorners)
+    }
+  }
+
+  /// The affine and the extents of the grid of the spacing asked for.
+  private func grid(for image: TransformedImage, scaleExtent: Bool) throws -> (affine: Affine, shape: [Int]) {
     let rank = image.spatialRank
     guard rank == 2 || rank == 3 else {
       throw TransformError.unsuitable(
@@ -90,27 +111,18 @@ package struct Spacingd: KeyedTransform, InvertibleTransform {
         expected: "a channel and two or three spatial axes; EnsureChannelFirstd gives them")
     }
     let affine = image.affine.matrix(rank: rank)
-    let oldShape = image.spatialShape
     let target = targetSpacing(SpacingGeometry.spacing(of: affine))
     guard image.affine.isFinite,
       var newAffine = SpacingGeometry.zoomed(affine, scale: target, diagonal: isDiagonal),
-      let grid = SpacingGeometry.shapeAndOffset(oldShape, from: affine, to: newAffine, scaleExtent: scaleExtent)
+      let grid = SpacingGeometry.shapeAndOffset(
+        image.spatialShape, from: affine, to: newAffine, scaleExtent: scaleExtent)
     else { throw TransformError.singularAffine(transform: name) }
     for axis in 0..<rank { newAffine[axis, rank] = grid.offset[axis] }
-    let newShape =
-      try forced
-      ?? grid.shape.map { extent in
-        guard let extent = Int(exactly: extent) else { throw TransformError.singularAffine(transform: name) }
-        return extent
-      }
-    let inverse = SpatialResample.Inverse(
-      transform: name, affine: image.affine, shape: oldShape, options: options)
-    try SpatialResample.apply(
-      to: &image, destination: newAffine.affine, shape: newShape, options: options, transform: name)
-    record(inverse, on: &image)
-    if recomputesAffine {
-      image.affine = SpacingGeometry.scaling(from: oldShape, to: newShape, alignCorners: options.alignCorners)
+    let shape = try grid.shape.map { extent in
+      guard let extent = Int(exactly: extent) else { throw TransformError.singularAffine(transform: name) }
+      return extent
     }
+    return (newAffine.affine, shape)
   }
 
   /// The spacing asked for; the image's own where that lies within the limits, or where none is asked for.

@@ -2,7 +2,7 @@ package import Arguments
 import Tensors
 
 /// Brings the channels to the front, or adds a channel axis: MONAI's `EnsureChannelFirstd`. A view.
-package struct EnsureChannelFirstd: ImageTransform {
+package struct EnsureChannelFirstd: ImageTransform, OutliningTransform {
   package let keys: Keys
   let channelAxis: TransformedImage.ChannelAxis?
 
@@ -33,6 +33,8 @@ package struct EnsureChannelFirstd: ImageTransform {
     if let channelAxis { image.channelAxis = channelAxis }
     try Self.moveChannelFirst(&image, transform: name)
   }
+
+  func outline(_ image: inout TransformedImage, index: Int) throws { try apply(to: &image, index: index) }
 
   static func moveChannelFirst(_ image: inout TransformedImage, transform: String) throws {
     guard case .index(let axis) = image.channelAxis else {
