@@ -2,11 +2,12 @@
 SHELL := /bin/sh
 MARTLET := .build/release/martlet
 
-.PHONY: help system build runtimes demo test bench format lint clean
+.PHONY: help system build runtimes demo test conformance bench format lint clean
 
 help:
 	@echo "make demo      segment the sample brain scan (fetches the engine library, builds, draws demo.png)"
 	@echo "make test      run all tests"
+	@echo "make conformance  run all node tests of the ONNX standard"
 	@echo "make build     build $(MARTLET)"
 	@echo "make runtimes  fetch the engine libraries for this machine into .runtime/"
 	@echo "make bench     time the stages of the pipeline"
@@ -33,6 +34,12 @@ test: system runtimes
 	swift build -c release --build-tests
 	SWIFT_BACKTRACE=enable=no swift test -c release --skip-build --disable-xctest
 
+# All node tests of the ONNX standard; `make test` runs those that are in the repository.
+conformance: system
+	@Tools/fetch-runtimes.sh openvino
+	swift build -c release --build-tests
+	@Tools/conformance/run.sh
+
 bench: system
 	@Tools/fetch-runtimes.sh openvino
 	swift run -c release martlet-benchmarks
@@ -44,4 +51,4 @@ lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
 
 clean:
-	rm -rf .build demo-output demo.png
+	rm -rf .build .conformance demo-output demo.png

@@ -137,6 +137,9 @@ let package = Package(
     tests("Interpreter", ["Graphs", "Tensors", "Diagnostics"]),
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
+    .testTarget(
+      name: "ConformanceTests", dependencies: ["Engines", "Graphs", "Tensors", "Files", "Diagnostics", "TestSupport"],
+      exclude: ["Lists"], swiftSettings: strict),
     tests("Images", ["Tensors", "Files", "Diagnostics", "CDeflate"]),
     tests("Transforms", ["Images", "Archives", "Arguments", "Tensors", "Files", "Diagnostics"]),
     tests(

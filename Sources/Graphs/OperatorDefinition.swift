@@ -25,9 +25,9 @@ package struct OperatorDefinition: Sendable {
   package static let table: [String: OperatorDefinition] = {
     let families = [
       activationOperators, comparisonOperators, convolutionOperators, elementwiseOperators, indexingOperators,
-      layoutOperators, matrixOperators, normalizationOperators, paddingOperators, poolingOperators, reductionOperators,
-      resizeOperators,
-      trigonometricOperators,
+      layoutOperators, matrixOperators, normalizationOperators, paddingOperators, poolingOperators,
+      quantizationOperators,
+      reductionOperators, resizeOperators, scatterOperators, trigonometricOperators,
     ]
     return Dictionary(uniqueKeysWithValues: families.joined().map { ($0.name, $0) })
   }()

@@ -19,8 +19,7 @@ package struct Evaluation {
   /// The rule of every operator, by name: the families' tables, merged.
   static let rules: [String: Rule] = [
     activationRules, comparisonRules, convolutionRules, elementwiseRules, indexingRules, layoutRules, matrixRules,
-    normalizationRules, paddingRules,
-    poolingRules, reductionRules, resizeRules,
+    normalizationRules, paddingRules, poolingRules, quantizationRules, reductionRules, resizeRules, scatterRules,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   /// Every operator that can be evaluated.
@@ -51,6 +50,13 @@ package struct Evaluation {
 
   /// A required operand as contiguous float32.
   func float(_ index: Int) throws -> Tensor { try tensor(index).converted(to: .float32).contiguous() }
+
+  /// A required operand of numbers, contiguous: float32, or float64 where float32 would lose something.
+  func real(_ index: Int) throws -> Tensor {
+    let tensor = try tensor(index)
+    let isNarrow = [.float16, .bfloat16, .float32].contains(tensor.elementType)
+    return tensor.converted(to: isNarrow ? .float32 : .float64).contiguous()
+  }
 
   /// The elements of a required operand.
   func floats(_ index: Int) throws -> [Float] { try float(index).array(of: Float.self) }
@@ -92,21 +98,56 @@ package struct Evaluation {
 /// `0..<pieces` that it has to write.
 func filled(_ shape: Shape, pieces: Int, _ body: @Sendable (UnsafeMutablePointer<Float>, Range<Int>) -> Void) -> Tensor
 {
-  var result = Tensor(.float32, shape)
-  result.withMutableElements(of: Float.self) { target in
-    guard let base = target.baseAddress, !target.isEmpty else { return }
+  filled(.float32, of: Float.self, shape, pieces: pieces, body)
+}
+
+/// The same with elements of any type, each as a `Unit` of its size.
+func filled<Unit: BitwiseCopyable & Sendable>(
+  _ type: ElementType, of unit: Unit.Type, _ shape: Shape, pieces: Int,
+  _ body: @Sendable (UnsafeMutablePointer<Unit>, Range<Int>) -> Void
+) -> Tensor {
+  var result = Tensor(type, shape)
+  result.withMutableBytes { target in
+    guard let base = target.bindMemory(to: Unit.self).baseAddress, !target.isEmpty else { return }
     let shared = Shared(base)
     Parallel.forEach(pieces) { body(shared.value, $0) }
   }
   return result
 }
 
-/// `tensor` with each element replaced.
+/// `tensor`, of float32 or float64, with each element replaced.
 func mapped(_ tensor: Tensor, _ transform: @Sendable (Double) -> Double) -> Tensor {
-  tensor.withElements(of: Float.self) { source in
+  guard tensor.elementType == .float32 else {
+    return Tensor(tensor.converted(to: .float64).array(of: Double.self).map(transform), tensor.shape)
+  }
+  return tensor.withElements(of: Float.self) { source in
     let source = Shared(source)
     return filled(tensor.shape, pieces: tensor.count) { target, range in
       for index in range { target[index] = Float(transform(Double(source.value[index]))) }
     }
   }
+}
+
+/// The elements of `source` at `places`, `length` in a row from each, as a tensor of `shape`; -1 takes `filler`, a
+/// scalar of the same type.
+func picked(_ source: Tensor, _ places: [Int], length: Int = 1, _ shape: Shape, filler: Tensor? = nil) -> Tensor {
+  let source = source.contiguous()
+  var result = Tensor(source.elementType, shape)
+  let size = source.elementType.byteCount * length
+  result.withMutableBytes { target in
+    guard let target = target.baseAddress, size > 0 else { return }
+    source.withUnsafeBytes { bytes in
+      for (index, place) in places.enumerated() where place >= 0 {
+        guard let base = bytes.baseAddress else { return }
+        (target + index * size).copyMemory(from: base + place * source.elementType.byteCount, byteCount: size)
+      }
+    }
+    filler?.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      for (index, place) in places.enumerated() where place < 0 {
+        (target + index * size).copyMemory(from: base, byteCount: size)
+      }
+    }
+  }
+  return result
 }

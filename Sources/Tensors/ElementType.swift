@@ -15,6 +15,17 @@ package enum ElementType: String, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// Whether the elements are whole numbers; truth values aren't.
+  package var isInteger: Bool { !isFloatingPoint && self != .bool }
+
+  /// Whether the elements can be negative.
+  package var isSigned: Bool {
+    switch self {
+    case .uint8, .uint16, .uint32, .uint64, .bool: false
+    default: true
+    }
+  }
+
   package var isFloatingPoint: Bool {
     switch self {
     case .float16, .bfloat16, .float32, .float64: true

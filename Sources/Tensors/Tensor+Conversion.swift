@@ -22,6 +22,35 @@ extension Tensor {
     }
   }
 
+  /// The elements as another type, as ONNX's Cast and PyTorch's `to` have it: as ``converted(to:)``, but an integer too
+  /// large for a narrower one loses its high bits.
+  package func cast(to target: ElementType) -> Tensor {
+    guard !elementType.isFloatingPoint, !target.isFloatingPoint, elementType != .bool, target != .bool else {
+      return converted(to: target)
+    }
+    return Tensor(wrapping: wideIntegers(), target, shape)
+  }
+
+  /// The elements of an integer tensor, each exactly.
+  package func wideIntegers() -> [Int128] {
+    if elementType == .uint64 { return array(of: UInt64.self).map { Int128($0) } }
+    return converted(to: .int64).array(of: Int64.self).map { Int128($0) }
+  }
+
+  /// A tensor of an integer type; numbers outside of it lose their high bits.
+  package init(wrapping values: [Int128], _ type: ElementType, _ shape: Shape) {
+    switch type {
+    case .int8: self.init(values.map { Int8(truncatingIfNeeded: $0) }, shape)
+    case .int16: self.init(values.map { Int16(truncatingIfNeeded: $0) }, shape)
+    case .int32: self.init(values.map { Int32(truncatingIfNeeded: $0) }, shape)
+    case .uint8: self.init(values.map { UInt8(truncatingIfNeeded: $0) }, shape)
+    case .uint16: self.init(values.map { UInt16(truncatingIfNeeded: $0) }, shape)
+    case .uint32: self.init(values.map { UInt32(truncatingIfNeeded: $0) }, shape)
+    case .uint64: self.init(values.map { UInt64(truncatingIfNeeded: $0) }, shape)
+    default: self = Tensor(values.map { Int64(truncatingIfNeeded: $0) }, shape).converted(to: type)
+    }
+  }
+
   /// Every type but the 64-bit integers fits a double exactly, so one step through it loses nothing.
   private func converted<Source: BitwiseCopyable>(
     from: Source.Type, to target: ElementType, _ widen: (Source) -> Double

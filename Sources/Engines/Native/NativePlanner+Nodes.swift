@@ -268,14 +268,16 @@ extension NativePlanner {
     let (from, to) = (try shape(of: input), try shape(of: node.outputs[0]))
     guard NativeValue.isSpatial(from), from[..<2] == to[..<2],
       let mode = ResizeMode(rawValue: node.string("mode") ?? "nearest"),
-      mode != .cubic,
+      mode != .cubic, node.int("antialias") ?? 0 == 0, node.int("exclude_outside") ?? 0 == 0,
+      let rounding = NearestRounding(rawValue: node.string("nearest_mode") ?? "round_prefer_floor"),
       let coordinates = ResizeCoordinates(rawValue: node.string("coordinate_transformation_mode") ?? "half_pixel")
     else { return false }
     let source = try blocked(input)
     let scales = node.inputs.count > 2 ? floats(node.inputs[2]) : nil
     let tables = (2..<from.count).map { axis in
       ResizeTable(
-        AxisSamples(extent: from[axis], count: to[axis], scale: scales?[axis], mode, coordinates, -0.75))
+        AxisSamples(
+          extent: from[axis], count: to[axis], scale: scales?[axis], mode, coordinates, -0.75, rounding: rounding))
     }
     let missing = Array(repeating: ResizeTable.identity, count: 5 - from.count)
     var value = node.outputs[0]
@@ -300,7 +302,8 @@ private struct ResizeTable: Sendable {
   private let weights: FixedFloats
   private let count: Int
 
-  static let identity = ResizeTable(AxisSamples(extent: 1, count: 1, scale: nil, .nearest, .asymmetric, 0))
+  static let identity = ResizeTable(
+    AxisSamples(extent: 1, count: 1, scale: nil, .nearest, .asymmetric, 0, rounding: .floor))
 
   init(_ samples: AxisSamples) {
     count = samples.indices.count

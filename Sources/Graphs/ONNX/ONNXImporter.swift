@@ -26,6 +26,8 @@ struct ONNXImporter {
   let tensors: ONNXTensors
   var graph: Graph
   var operands: [String: ONNXOperand] = [:]
+  /// The nodes of subgraphs that were read in the place of their node.
+  var inlinedNodeCount = 0
 
   init(graph: Graph, tensors: ONNXTensors) {
     self.graph = graph
@@ -54,7 +56,11 @@ struct ONNXImporter {
   private mutating func converted(_ call: ONNXCall) throws -> [ONNXOperand] {
     graph.enterScope(call.node.title)
     defer { graph.leaveScope() }
-    if let conversion = ONNXConversions.table[call.operatorName] { return try conversion(&self, call) }
+    if let conversion = ONNXConversions.table[call.operatorName] {
+      let results = try conversion(&self, call)
+      try call.requireAllRead()
+      return results
+    }
     return try same(call)
   }
 
@@ -184,18 +190,43 @@ struct ONNXImporter {
 /// One node as its conversion sees it.
 struct ONNXCall {
   let node: ONNXNodeMessage
+  private let readNames = ReadNames()
+
+  /// The attributes that its conversion has looked at.
+  private final class ReadNames { var names: Set<String> = [] }
 
   init(_ node: ONNXNodeMessage) { self.node = node }
 
   var operatorName: String { node.operatorName }
   var opset: Int { node.opset }
 
-  func int(_ name: String) -> Int? { if case .int(let value)? = node.attributes[name] { value } else { nil } }
-  func float(_ name: String) -> Float? { if case .float(let value)? = node.attributes[name] { value } else { nil } }
-  func string(_ name: String) -> String? { if case .string(let value)? = node.attributes[name] { value } else { nil } }
-  func ints(_ name: String) -> [Int]? { if case .ints(let value)? = node.attributes[name] { value } else { nil } }
-  func floats(_ name: String) -> [Float]? {
-    if case .floats(let value)? = node.attributes[name] { value } else { nil }
+  /// An attribute as the file has it.
+  func attribute(_ name: String) -> ONNXAttributeMessage? {
+    readNames.names.insert(name)
+    return node.attributes[name]
+  }
+
+  func int(_ name: String) -> Int? { if case .int(let value)? = attribute(name) { value } else { nil } }
+  func float(_ name: String) -> Float? { if case .float(let value)? = attribute(name) { value } else { nil } }
+  func string(_ name: String) -> String? { if case .string(let value)? = attribute(name) { value } else { nil } }
+  func ints(_ name: String) -> [Int]? { if case .ints(let value)? = attribute(name) { value } else { nil } }
+  func floats(_ name: String) -> [Float]? { if case .floats(let value)? = attribute(name) { value } else { nil } }
+
+  /// Attributes that change nothing here: they are for training or for outputs that aren't read, tell what another
+  /// attribute or the weight tells, or belong to another mode than the node's.
+  private static let harmless: Set<String> = [
+    "consumed_inputs", "cubic_coeff_a", "extrapolation_value", "kernel_shape", "momentum", "nearest_mode", "precision",
+    "ratio", "round_mode", "saturate", "seed", "stash_type", "storage_order", "value",
+  ]
+
+  /// - Throws: ``ONNXError/unsupportedUse(node:operator:reason:hint:)`` for an attribute that the conversion never
+  ///   looked at: a later version of the operator may give it a meaning.
+  func requireAllRead() throws {
+    let unknown = node.attributes.keys.filter {
+      !readNames.names.contains($0) && !Self.harmless.contains($0) && !$0.hasPrefix("_")
+    }
+    guard let name = unknown.min() else { return }
+    throw unsupported("the attribute '\(name)' isn't supported")
   }
 
   /// Whether someone may read the output at that place.

@@ -249,6 +249,10 @@ struct ONNXMessageReader {
     }
   }
 
+  /// The file as one tensor.
+  /// - Throws: ``ONNXError``.
+  func tensor() throws -> ONNXTensorMessage { try tensor(.bytes(0..<bytes.count)) }
+
   private func tensor(_ field: Field) throws -> ONNXTensorMessage {
     var tensor = ONNXTensorMessage()
     var reader = try message(field, "a tensor")

@@ -3,11 +3,11 @@ package import Tensors
 
 /// An ONNX model file, opened: what it says of itself, and its network as a graph.
 ///
-/// The file stays mapped; weights are views of it, or of the files beside it. Operators of opsets 7 to 26 become those
+/// The file stays mapped; weights are views of it, or of the files beside it. Operators of opsets 7 to 28 become those
 /// of the graph (opset 20).
 package struct ONNXReader {
   /// The operator sets that can be read. Those behind 20 changed what is read here only in the types that they take.
-  package static let opsets = 7...26
+  package static let opsets = 7...28
   /// Functions may stand for this many nodes, all together.
   static let nodeLimit = 1_000_000
 
@@ -160,7 +160,7 @@ package struct ONNXReader {
     let dimensions = try declared.enumerated().map { axis, extent -> Dimension in
       if let extent { return Dimension(extent) }
       if axis == 0, opensBatch || shape == nil { return Dimension("batch") }
-      guard let extent = shape?[axis], extent > 0 else {
+      guard let extent = shape?[axis], extent >= 0 else {
         throw ONNXError.openShape(input: input.name, shape: input.description)
       }
       return Dimension(extent)

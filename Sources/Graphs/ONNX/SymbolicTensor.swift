@@ -78,7 +78,7 @@ extension SymbolicTensor {
     switch name {
     case "Identity": return first
     case "Cast": return first.cast(attributes)
-    case "Neg", "Abs", "Floor", "Ceil", "Round", "Sqrt", "Not", "Reciprocal": return first.unary(name)
+    case "Relu", "Neg", "Abs", "Floor", "Ceil", "Round", "Sqrt", "Not", "Reciprocal": return first.unary(name)
     case "ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin":
       return first.reduced(name, axes: inputs.count > 1 ? inputs[1] : nil, attributes)
     case "Concat":
@@ -126,6 +126,7 @@ extension SymbolicTensor {
       case (.integer(let value), "Abs"):
         guard let number = value.constant, value.magnitude <= Self.largest else { return nil }
         result.elements[index] = .integer(Dimension(abs(number)))
+      case (.real(let value), "Relu"): result.elements[index] = .real(max(value, 0))
       case (.real(let value), "Neg"): result.elements[index] = .real(-value)
       case (.real(let value), "Abs"): result.elements[index] = .real(abs(value))
       case (.real(let value), "Floor"): result.elements[index] = .real(value.rounded(.down))

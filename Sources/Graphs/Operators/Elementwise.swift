@@ -4,14 +4,18 @@ import OrderedCollections
 package import Tensors
 
 let elementwiseOperators =
-  binaryOperators + unaryOperators + [
+  binaryOperators + unaryOperators + bitOperators + [
+    OperatorDefinition("IsNaN", since: 20, inputs: 1...1) { call in [TensorType(.bool, try call.input(0).shape)] },
+    OperatorDefinition(
+      "IsInf", since: 20, inputs: 1...1, attributes: ["detect_negative": .int, "detect_positive": .int]
+    ) { call in [TensorType(.bool, try call.input(0).shape)] },
     OperatorDefinition("Cast", since: 19, inputs: 1...1, attributes: ["to": .int]) { call in
       let number = call.int("to", default: 0)
       guard let target = ElementType.allCases.first(where: { $0.onnxType.rawValue == number }) else {
         throw call.error("'to' is \(number)", expected: "the number of an element type")
       }
       return [TensorType(target, try call.input(0).shape)]
-    }
+    },
   ]
 
 private let unaryOperators = [
@@ -37,6 +41,38 @@ private let binaryOperators = [
     return [TensorType(left.elementType, try broadcast(call, left.shape, right.shape))]
   }
 }
+
+private let bitOperators =
+  [("BitwiseAnd", 18, [:]), ("BitwiseOr", 18, [:]), ("BitwiseXor", 18, [:]), ("BitShift", 11, ["direction": .string])]
+  .map { (name: String, version: Int, attributes: [String: Attribute.Kind]) in
+    OperatorDefinition(name, since: version, inputs: 2...2, attributes: attributes) { call in
+      let left = try call.input(0)
+      let right = try call.input(1)
+      // Bits of signed numbers aren't shifted: what becomes of the sign, languages see differently.
+      let isShift = name == "BitShift"
+      guard left.elementType == right.elementType, left.elementType.isInteger, !isShift || !left.elementType.isSigned
+      else {
+        throw call.error(
+          "the inputs are \(left.elementType) and \(right.elementType)",
+          expected: "the same \(isShift ? "unsigned " : "")integer type")
+      }
+      if isShift {
+        let direction = call.string("direction", default: "")
+        guard ["LEFT", "RIGHT"].contains(direction) else {
+          throw call.error("the direction is '\(direction)'", expected: "LEFT or RIGHT")
+        }
+      }
+      return [TensorType(left.elementType, try broadcast(call, left.shape, right.shape))]
+    }
+  } + [
+    OperatorDefinition("BitwiseNot", since: 18, inputs: 1...1) { call in
+      let input = try call.input(0)
+      guard input.elementType.isInteger else {
+        throw call.error("the input is \(input.elementType)", expected: "an integer type")
+      }
+      return [input]
+    }
+  ]
 
 /// The common shape of two operands: aligned at the last axis, an extent of 1 stretches.
 func broadcast(_ call: OperatorCall, _ left: [Dimension], _ right: [Dimension]) throws -> [Dimension] {

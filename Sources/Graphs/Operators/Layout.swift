@@ -28,12 +28,13 @@ let layoutOperators = [
   OperatorDefinition("Reshape", since: 14, inputs: 2...2, attributes: ["allowzero": .int]) { call in
     let input = try call.input(0)
     let requested = try call.constantInts(1)
+    let keepsZeros = call.int("allowzero", default: 0) != 0
     var shape: [Dimension] = []
     for (axis, extent) in requested.enumerated() {
-      guard extent >= -1, extent != 0 || axis < input.rank else {
+      guard extent >= -1, extent != 0 || keepsZeros || axis < input.rank else {
         throw call.error("the shape \(requested) is impossible")
       }
-      shape.append(extent == 0 ? input.shape[axis] : Dimension(extent == -1 ? 1 : extent))
+      shape.append(extent == 0 && !keepsZeros ? input.shape[axis] : Dimension(extent == -1 ? 1 : extent))
     }
     guard requested.filter({ $0 == -1 }).count <= 1 else {
       throw call.error("the shape \(requested) leaves two axes open")

@@ -19,7 +19,8 @@ private let poolingAttributes: [String: Attribute.Kind] = [
 
 @Sendable private func slidingWindow(_ call: OperatorCall) throws -> [TensorType] {
   let input = try call.input(0)
-  try call.requireFloatingPoint(input)
+  // The greatest of integers is one; their mean isn't.
+  if call.operator != "MaxPool" { try call.requireFloatingPoint(input) }
   let rank = input.rank - 2
   guard rank >= 1, let kernel = call.ints("kernel_shape"), kernel.count == rank, kernel.allSatisfy({ $0 >= 1 }) else {
     throw call.error(

@@ -8,6 +8,7 @@ let resizeOperators = [
     "Resize", since: 19, inputs: 3...4,
     attributes: [
       "mode": .string, "coordinate_transformation_mode": .string, "nearest_mode": .string, "cubic_coeff_a": .float,
+      "antialias": .int, "exclude_outside": .int,
     ]
   ) { call in
     let input = try call.input(0)
@@ -46,8 +47,30 @@ package enum ResizeCoordinates: String, Sendable, Hashable {
   case alignCorners = "align_corners"
   /// The outer edges of both coincide: (x + ½) / scale - ½.
   case halfPixel = "half_pixel"
+  /// As ``halfPixel``; an axis of one element is made of the first.
+  case pytorchHalfPixel = "pytorch_half_pixel"
+  /// As ``halfPixel``, but the centres of both coincide also where scaling doesn't give a whole number of elements.
+  case halfPixelSymmetric = "half_pixel_symmetric"
   /// The beginnings of both coincide: x / scale.
   case asymmetric
+}
+
+/// Which element is the nearest to a place between two.
+package enum NearestRounding: String, Sendable, Hashable {
+  case preferFloor = "round_prefer_floor"
+  case preferCeiling = "round_prefer_ceil"
+  case floor
+  case ceiling = "ceil"
+
+  /// The element's index. Places a billionth beside a boundary are on it.
+  package func index(_ place: Double) -> Int {
+    switch self {
+    case .preferFloor: Int((place - 0.5 - 1e-9).rounded(.up))
+    case .preferCeiling: Int((place + 0.5 + 1e-9).rounded(.down))
+    case .floor: Int((place + 1e-9).rounded(.down))
+    case .ceiling: Int((place - 1e-9).rounded(.up))
+    }
+  }
 }
 
 extension Graph {

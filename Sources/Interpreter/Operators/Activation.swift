@@ -5,31 +5,31 @@ import Graphs
 import Tensors
 
 let activationRules: [String: Evaluation.Rule] = [
-  "Relu": { call in [mapped(try call.float(0)) { max($0, 0) }] },
-  "Sigmoid": { call in [mapped(try call.float(0)) { 1 / (1 + exp(-$0)) }] },
-  "Tanh": { call in [mapped(try call.float(0)) { tanh($0) }] },
-  "Softplus": { call in [mapped(try call.float(0), softplus)] },
-  "Mish": { call in [mapped(try call.float(0)) { $0 * tanh(softplus($0)) }] },
-  "Erf": { call in [mapped(try call.float(0)) { erf($0) }] },
+  "Relu": { call in [mapped(try call.real(0)) { max($0, 0) }] },
+  "Sigmoid": { call in [mapped(try call.real(0)) { 1 / (1 + exp(-$0)) }] },
+  "Tanh": { call in [mapped(try call.real(0)) { tanh($0) }] },
+  "Softplus": { call in [mapped(try call.real(0), softplus)] },
+  "Mish": { call in [mapped(try call.real(0)) { $0 * tanh(softplus($0)) }] },
+  "Erf": { call in [mapped(try call.real(0)) { erf($0) }] },
   "LeakyRelu": { call in
     let slope = call.float("alpha", default: 0.01)
-    return [mapped(try call.float(0)) { $0 < 0 ? slope * $0 : $0 }]
+    return [mapped(try call.real(0)) { $0 < 0 ? slope * $0 : $0 }]
   },
   "Elu": { call in
     let alpha = call.float("alpha", default: 1)
-    return [mapped(try call.float(0)) { $0 < 0 ? alpha * expm1($0) : $0 }]
+    return [mapped(try call.real(0)) { $0 < 0 ? alpha * expm1($0) : $0 }]
   },
   "Celu": { call in
     let alpha = call.float("alpha", default: 1)
-    return [mapped(try call.float(0)) { max(0, $0) + min(0, alpha * expm1($0 / alpha)) }]
+    return [mapped(try call.real(0)) { max(0, $0) + min(0, alpha * expm1($0 / alpha)) }]
   },
   "Selu": { call in
     let alpha = call.float("alpha", default: 1.673_263_2)
     let gamma = call.float("gamma", default: 1.050_701)
-    return [mapped(try call.float(0)) { gamma * ($0 < 0 ? alpha * expm1($0) : $0) }]
+    return [mapped(try call.real(0)) { gamma * ($0 < 0 ? alpha * expm1($0) : $0) }]
   },
   "Gelu": { call in
-    let input = try call.float(0)
+    let input = try call.real(0)
     guard call.string("approximate", default: "none") == "tanh" else {
       return [mapped(input) { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }]
     }
@@ -37,13 +37,15 @@ let activationRules: [String: Evaluation.Rule] = [
   },
   "HardSigmoid": { call in
     let (alpha, beta) = (call.float("alpha", default: 0.2), call.float("beta", default: 0.5))
-    return [mapped(try call.float(0)) { min(max(alpha * $0 + beta, 0), 1) }]
+    return [mapped(try call.real(0)) { min(max(alpha * $0 + beta, 0), 1) }]
   },
-  "HardSwish": { call in [mapped(try call.float(0)) { $0 * min(max($0 / 6 + 0.5, 0), 1) }] },
+  "HardSwish": { call in [mapped(try call.real(0)) { $0 * min(max($0 / 6 + 0.5, 0), 1) }] },
   "Clip": { call in
-    let lowest = Double(call.optionalFloats(1)?.first ?? -.infinity)
-    let highest = Double(call.optionalFloats(2)?.first ?? .infinity)
-    return [mapped(try call.float(0)) { min(max($0, lowest), highest) }]
+    func bound(_ index: Int, _ fallback: Double) -> Double {
+      call.optional(index)?.converted(to: .float64).array(of: Double.self).first ?? fallback
+    }
+    let (lowest, highest) = (bound(1, -.infinity), bound(2, .infinity))
+    return [mapped(try call.real(0)) { min(max($0, lowest), highest) }]
   },
   "PRelu": { call in [try combined(call) { $0 < 0 ? $0 * $1 : $0 }] },
   "Softmax": { call in

@@ -166,7 +166,7 @@ func outputShape(_ call: Evaluation, batch: Int) throws -> Shape {
   let extents = call.types[0].shape
   return Shape(
     try extents.enumerated().map { axis, extent in
-      if axis == 0 { return batch }
+      if axis == 0, extent.constant == nil { return batch }
       guard let constant = extent.constant else { throw call.error("axis \(axis) of the result isn't fixed") }
       return constant
     })

@@ -5,52 +5,25 @@ import Graphs
 import Tensors
 
 let indexingRules: [String: Evaluation.Rule] = [
-  "ArgMax": { call in [try extreme(call) { $0 > $1 }] },
-  "ArgMin": { call in [try extreme(call) { $0 < $1 }] },
+  "ArgMax": { call in
+    let takesLast = call.int("select_last_index", default: 0) != 0
+    return [try extreme(call) { $0 > $1 || takesLast && $0 == $1 }]
+  },
+  "ArgMin": { call in
+    let takesLast = call.int("select_last_index", default: 0) != 0
+    return [try extreme(call) { $0 < $1 || takesLast && $0 == $1 }]
+  },
   "GatherElements": { call in
-    let input = try call.tensor(0)
-    let indices = try call.tensor(1)
-    let axis = call.axis(default: 0, rank: input.shape.rank)
-    let values = input.converted(to: .float64).array(of: Double.self)
-    let (strides, extent) = (input.shape.contiguousStrides, input.shape[axis])
-    let picked = try call.ints(operand: 1).enumerated().map { position, index -> Double in
-      guard (-extent..<extent).contains(index) else {
-        throw call.error("an index lies outside axis \(axis) of \(input.shape)")
-      }
-      var (rest, place) = (position, 0)
-      for other in (0..<indices.shape.rank).reversed() {
-        let here = rest % indices.shape[other]
-        place += (other == axis ? (index < 0 ? index + extent : index) : here) * strides[other]
-        rest /= indices.shape[other]
-      }
-      return values[place]
-    }
-    return [Tensor(picked, indices.shape)]
+    let (input, indices) = (try call.tensor(0), try call.tensor(1))
+    let places = try elementPlaces(call, in: input.shape, indices, axis: call.axis(default: 0, rank: input.shape.rank))
+    return [picked(input, places, indices.shape)]
   },
   "GatherND": { call in
     let (input, indices) = (try call.tensor(0), try call.tensor(1))
     let batchRank = call.int("batch_dims", default: 0)
-    let depth = indices.shape[indices.shape.rank - 1]
-    let rest = Array(input.shape.dimensions.dropFirst(batchRank + depth))
-    let values = input.converted(to: .float64).array(of: Double.self)
-    let strides = input.shape.contiguousStrides
-    let (length, places) = (rest.reduce(1, *), try call.ints(operand: 1))
-    let batches = indices.shape.dimensions.prefix(batchRank).reduce(1, *)
-    let perBatch = places.count / max(batches * depth, 1)
-    let batchLength = input.shape.dimensions.dropFirst(batchRank).reduce(1, *)
-    var picked: [Double] = []
-    for row in 0..<batches * perBatch {
-      var place = row / perBatch * batchLength
-      for axis in 0..<depth {
-        let (index, extent) = (places[row * depth + axis], input.shape[batchRank + axis])
-        guard (-extent..<extent).contains(index) else {
-          throw call.error("an index lies outside axis \(batchRank + axis) of \(input.shape)")
-        }
-        place += (index < 0 ? index + extent : index) * strides[batchRank + axis]
-      }
-      picked += values[place..<place + length]
-    }
-    return [Tensor(picked, Shape(Array(indices.shape.dimensions.dropLast()) + rest))]
+    let rows = try rowPlaces(call, in: input.shape, indices, batchRank: batchRank)
+    let shape = Shape(Array(indices.shape.dimensions.dropLast()) + rows.shape)
+    return [picked(input, rows.places, length: rows.shape.reduce(1, *), shape)]
   },
   "TopK": { call in
     let count = try call.ints(operand: 1)[0]
@@ -102,7 +75,49 @@ let indexingRules: [String: Evaluation.Rule] = [
   "GridSample": { call in [try sampled(call)] },
 ]
 
-/// The place of each row's extreme, the first of equals.
+/// For each index, the place of the element that it names along `axis`, at its own position on the other axes.
+func elementPlaces(_ call: Evaluation, in shape: Shape, _ indices: Tensor, axis: Int) throws -> [Int] {
+  let (strides, extent) = (shape.contiguousStrides, shape[axis])
+  return try indices.converted(to: .int64).array(of: Int64.self).enumerated().map { position, index in
+    guard (-extent..<extent).contains(Int(index)) else {
+      throw call.error("the index \(index) lies outside axis \(axis) of \(shape)")
+    }
+    var (rest, place) = (position, 0)
+    for other in (0..<indices.shape.rank).reversed() {
+      let here = rest % indices.shape[other]
+      place += (other == axis ? (index < 0 ? Int(index) + extent : Int(index)) : here) * strides[other]
+      rest /= indices.shape[other]
+    }
+    return place
+  }
+}
+
+/// For each row of indices, which name the axes from `batchRank` on, the place of the block that it names, and the
+/// block's shape.
+func rowPlaces(
+  _ call: Evaluation, in shape: Shape, _ indices: Tensor, batchRank: Int
+) throws -> (places: [Int], shape: [Int]) {
+  let depth = indices.shape[indices.shape.rank - 1]
+  let strides = shape.contiguousStrides
+  let numbers = indices.converted(to: .int64).array(of: Int64.self)
+  let batches = indices.shape.dimensions.prefix(batchRank).reduce(1, *)
+  let rows = indices.shape.dimensions.dropLast().reduce(1, *)
+  let batchLength = shape.dimensions.dropFirst(batchRank).reduce(1, *)
+  let places = try (0..<rows).map { row -> Int in
+    var place = row / max(rows / max(batches, 1), 1) * batchLength
+    for axis in 0..<depth {
+      let (index, extent) = (Int(numbers[row * depth + axis]), shape[batchRank + axis])
+      guard (-extent..<extent).contains(index) else {
+        throw call.error("the index \(index) lies outside axis \(batchRank + axis) of \(shape)")
+      }
+      place += (index < 0 ? index + extent : index) * strides[batchRank + axis]
+    }
+    return place
+  }
+  return (places, Array(shape.dimensions.dropFirst(batchRank + depth)))
+}
+
+/// The place of each row's extreme, the first of equals, or the last.
 private func extreme(_ call: Evaluation, _ isBetter: (Double, Double) -> Bool) throws -> Tensor {
   let axis = call.axis(default: 0, rank: try call.tensor(0).shape.rank)
   let result = try alongAxis(call, axis, count: 1) { row in
@@ -138,7 +153,7 @@ private func sampled(_ call: Evaluation) throws -> Tensor {
   let (input, grid) = (try call.float(0), try call.float(1))
   let mode = call.string("mode", default: "linear")
   let padding = call.string("padding_mode", default: "zeros")
-  guard mode == "linear" || mode == "nearest" else { throw call.error("the mode is \(mode)") }
+  guard ["linear", "nearest", "cubic"].contains(mode) else { throw call.error("the mode is \(mode)") }
   let alignsCorners = call.int("align_corners", default: 0) != 0
   let extents = Array(input.shape.dimensions[2...])
   let rank = extents.count
@@ -155,10 +170,13 @@ private func sampled(_ call: Evaluation) throws -> Tensor {
       for axis in 0..<rank {
         let coordinate = Double(places[(sample * count + position) * rank + rank - 1 - axis])
         let extent = extents[axis]
-        let place = padded(position: unnormalized(coordinate, extent, alignsCorners), extent, alignsCorners, padding)
-        let floor = mode == "nearest" ? place.rounded(.toNearestOrEven) : place.rounded(.down)
+        let position = unnormalized(coordinate, extent, alignsCorners)
+        // Cubic weights belong to the place itself; each of their neighbours is padded alone.
+        let place = mode == "cubic" ? position : padded(position: position, extent, alignsCorners, padding)
         let neighbours =
-          mode == "nearest" ? [(floor, 1.0)] : [(floor, 1 - (place - floor)), (floor + 1, place - floor)]
+          mode == "cubic"
+          ? cubicNeighbours(place).map { (padded(position: $0, extent, alignsCorners, padding), $1) }
+          : linearNeighbours(place, isNearest: mode == "nearest")
         corners = corners.flatMap { corner in
           neighbours.compactMap { index, weight in
             guard index >= 0, index < Double(extent) else { return nil }
@@ -174,6 +192,18 @@ private func sampled(_ call: Evaluation) throws -> Tensor {
     }
   }
   return Tensor(result, shape)
+}
+
+private func linearNeighbours(_ place: Double, isNearest: Bool) -> [(Double, Double)] {
+  if isNearest { return [(place.rounded(.toNearestOrEven), 1)] }
+  let floor = place.rounded(.down)
+  return [(floor, 1 - (place - floor)), (floor + 1, place - floor)]
+}
+
+private func cubicNeighbours(_ place: Double) -> [(Double, Double)] {
+  guard place.isFinite else { return [] }
+  let floor = place.rounded(.down)
+  return AxisSamples.cubicWeights(place - floor, -0.75).enumerated().map { (floor + Double($0) - 1, $1) }
 }
 
 /// The index that a coordinate from -1 to 1 stands for.

@@ -9,7 +9,8 @@ let layoutRules: [String: Evaluation.Rule] = [
   "Reshape": { call in
     let input = try call.tensor(0)
     var shape = try call.ints(operand: 1)
-    for axis in shape.indices where shape[axis] == 0 { shape[axis] = input.shape[axis] }
+    let keepsZeros = call.int("allowzero", default: 0) != 0
+    for axis in shape.indices where shape[axis] == 0 && !keepsZeros { shape[axis] = input.shape[axis] }
     return [try reshaped(call, input, shape)]
   },
   "Transpose": { call in

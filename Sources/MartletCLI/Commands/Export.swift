@@ -61,6 +61,9 @@ struct Export: ParsableCommand {
   @Flag(name: .customLong("keep-onnx"), help: "Keep the ONNX model in the package, so that it also runs on CPUs.")
   var keepsONNX = false
 
+  @Flag(help: "Put an ONNX file's weights into a file beside it, as those of more than 2 GiB are in any case.")
+  var externalData = false
+
   @Flag(help: "Don't compare fp16 with fp32 on this machine's CPU.")
   var noVerify = false
 
@@ -92,6 +95,7 @@ struct Export: ParsableCommand {
     options.library = engineLibrary
     options.dumpFolder = dumpPasses
     options.keepsONNX = keepsONNX
+    options.storesDataExternally = externalData
     options.verifies = !noVerify
     options.isForced = force
     return options

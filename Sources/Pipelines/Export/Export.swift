@@ -81,6 +81,7 @@ package struct Export: Sendable {
   private func discard() {
     AtomicFolder.abandon(path)
     AtomicFile.abandon(path)
+    AtomicFile.abandon(ONNXWriter.dataPath(of: path))
   }
 
   private func export() throws -> ExportResult {
@@ -187,7 +188,9 @@ package struct Export: Sendable {
     let prepared = try prepare()
     let (product, verification) = try build(prepared)
     try clock.measure("writing") { try product.write(path) }
-    return result(prepared, product, verification, byteCount: FileSize.bytes(of: path) ?? 0)
+    let files = [path] + (product.writesDataBeside ? [ONNXWriter.dataPath(of: path)] : [])
+    return result(
+      prepared, product, verification, byteCount: files.reduce(0) { $0 + (FileSize.bytes(of: $1) ?? 0) })
   }
 
   private func writePackage(

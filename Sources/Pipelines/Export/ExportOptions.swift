@@ -50,6 +50,8 @@ package struct ExportOptions: Sendable {
   package var device: Device?
   package var verifies = true
   package var keepsONNX = false
+  /// Whether an ONNX file gets its weights in a file beside it, also when they would fit inside.
+  package var storesDataExternally = false
   /// Where the graph is written after each pass; nil for nowhere.
   package var dumpFolder: String?
   /// The engine library's file or folder, when the user names one.

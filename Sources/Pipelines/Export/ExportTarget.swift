@@ -41,6 +41,8 @@ package struct ExportProduct {
   package var libraryTitle: String?
   /// Writes the product to a file.
   package var write: (_ path: String) throws -> Void
+  /// Whether ``write`` also writes the weights, to a file of their own beside it.
+  package var writesDataBeside = false
   /// What was found out about the product itself.
   package var verification: [PackageManifest.Verification]
   package var notes: [String]

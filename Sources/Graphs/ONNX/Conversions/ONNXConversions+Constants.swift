@@ -4,7 +4,7 @@ extension ONNXConversions {
   /// Operators that leave no node: their results are known on reading.
   static let constants: [String: Conversion] = [
     "Constant": { importer, call in
-      if case .tensor(let message)? = call.node.attributes["value"] {
+      if case .tensor(let message)? = call.attribute("value") {
         return [ONNXOperand(try importer.tensors.tensor(message))]
       }
       if let number = call.float("value_float") { return [ONNXOperand(Tensor(scalar: number))] }
@@ -41,7 +41,7 @@ extension ONNXConversions {
     },
     "ConstantOfShape": { importer, call in
       var element = Tensor(scalar: Float(0))
-      if case .tensor(let message)? = call.node.attributes["value"] { element = try importer.tensors.tensor(message) }
+      if case .tensor(let message)? = call.attribute("value") { element = try importer.tensors.tensor(message) }
       guard element.count == 1 else {
         throw call.invalid("its value has \(element.count) elements", expected: "one")
       }
@@ -59,16 +59,6 @@ extension ONNXConversions {
       for row in 0..<shape[0] where (0..<shape[1]).contains(row + offset) { values[row * shape[1] + row + offset] = 1 }
       return [ONNXOperand(Tensor(values, Shape(shape)).converted(to: target))]
     },
-    "If": { importer, call in
-      guard let condition = importer.numbers(call, 0)?.integers?.first else {
-        throw call.unsupported(
-          "which branch is taken isn't known before the network runs", hint: "export the network without branches")
-      }
-      guard case .graph(let branch)? = call.node.attributes[condition != 0 ? "then_branch" : "else_branch"] else {
-        throw call.invalid("a branch is missing", expected: "then_branch and else_branch")
-      }
-      return try importer.inline(branch, call)
-    },
   ]
 }
 
@@ -83,37 +73,5 @@ extension ONNXImporter {
     try call.requireModerate(numbers)
     // One element, seen again and again: nothing is allocated until someone writes it down.
     return ONNXOperand(element.expanded(to: Shape(numbers)))
-  }
-
-  /// Reads the nodes of a branch as if they stood in the node's place; their names live in it only.
-  mutating func inline(_ branch: ONNXGraphMessage, _ call: ONNXCall) throws -> [ONNXOperand] {
-    let outside = operands
-    defer { operands = outside }
-    for tensor in branch.initializers { define(tensor.name, ONNXOperand(try tensors.tensor(tensor))) }
-    for var node in branch.nodes {
-      node.opset = call.opset
-      node.name = "\(call.node.title)/\(node.title)"
-      try requireKnown(node)
-      try append(node)
-    }
-    return try branch.outputs.map { output in
-      guard let operand = operands[output.name] else {
-        throw call.invalid(
-          "the branch's output '\(output.name)' is never computed", expected: "a node that computes it")
-      }
-      return operand
-    }
-  }
-
-  /// - Throws: ``ONNXError/unsupportedOperators(_:)``; for an input that nothing defines.
-  private func requireKnown(_ node: ONNXNodeMessage) throws {
-    guard node.domain.isEmpty, ONNXConversions.isKnown(node.operatorName) else {
-      throw ONNXError.unsupportedOperators([.init(name: node.operatorName, nodes: [node.title])])
-    }
-    for input in node.inputs where !input.isEmpty && operands[input] == nil {
-      throw ONNXError.invalid(
-        at: ["node \(node.title)"], reason: "it reads '\(input)', which nothing defines before it",
-        expected: "an input, an initializer or another node's output")
-    }
   }
 }

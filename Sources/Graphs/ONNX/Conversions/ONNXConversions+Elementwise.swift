@@ -17,10 +17,13 @@ extension ONNXConversions {
     },
     "CastLike": { importer, call in try importer.cast(call, to: importer.type(call, 1).elementType) },
     "Dropout": { importer, call in
-      if let training = importer.numbers(call, 2)?.integers?.first, training != 0,
-        importer.numbers(call, 1)?.scalar != .real(0)
-      {
-        throw call.unsupported("it is in training mode", hint: "export the network in evaluation mode")
+      if importer.operand(call, 2) != nil {
+        guard let training = importer.numbers(call, 2)?.integers?.first else {
+          throw call.unsupported("whether it is in training mode isn't known before the network runs")
+        }
+        guard training == 0 || importer.numbers(call, 1)?.scalar == .real(0) else {
+          throw call.unsupported("it is in training mode", hint: "export the network in evaluation mode")
+        }
       }
       guard let operand = importer.operand(call, 0) else {
         throw call.invalid("input 0 is missing", expected: "a value")
@@ -120,8 +123,21 @@ extension ONNXConversions {
     "Softmax": { importer, call in try importer.alongAxis(call) },
     "LogSoftmax": { importer, call in try importer.alongAxis(call) },
     "Mod": { importer, call in
-      try importer.apply(
-        call, "Mod", [importer.value(call, 0), importer.value(call, 1)], ["fmod": .int(call.int("fmod") ?? 0)])
+      let dividend = try importer.value(call, 0)
+      let divisor = try importer.value(call, 1)
+      let type = importer.graph.type(of: dividend).elementType
+      let isC = call.int("fmod") ?? 0 != 0
+      guard type.isFloatingPoint, !isC else {
+        return try importer.apply(call, "Mod", [dividend, divisor], ["fmod": .int(isC ? 1 : 0)])
+      }
+      // Since opset 28 floating-point remainders may have the divisor's sign.
+      let rest = try importer.graph.apply("Mod", [dividend, divisor], ["fmod": .int(1)])[0]
+      let zero = importer.scalar(0, type, "zero")
+      let differs = try importer.graph.logicalXor(
+        importer.graph.compare(.less, rest, zero), importer.graph.compare(.less, divisor, zero))
+      let isShifted = try importer.graph.logicalAnd(
+        differs, importer.graph.logicalNot(importer.graph.compare(.equal, rest, zero)))
+      return try importer.apply(call, "Where", [isShifted, importer.graph.add(rest, divisor), rest])
     },
   ]
 
@@ -142,7 +158,7 @@ extension ONNXConversions {
 extension ONNXImporter {
   mutating func cast(_ call: ONNXCall, to target: ElementType) throws -> [ONNXOperand] {
     if let operand = operand(call, 0), let tensor = operand.tensor {
-      return [tensor.elementType == target ? operand : ONNXOperand(tensor.converted(to: target))]
+      return [tensor.elementType == target ? operand : ONNXOperand(tensor.cast(to: target))]
     }
     let input = try value(call, 0)
     if graph.type(of: input).elementType == target { return [ONNXOperand(input)] }

@@ -6,7 +6,8 @@ extension ONNXConversions {
     "Reshape": { importer, call in
       let extents = try importer.extents(call, 1, "new extents")
       if call.int("allowzero") == 1, extents.contains(0) {
-        throw call.unsupported("the new shape has no elements")
+        let shape = importer.list(try importer.integers(call, 1, "new extents"), "shape")
+        return try importer.apply(call, "Reshape", [importer.value(call, 0), shape], ["allowzero": .int(1)])
       }
       return [try importer.reshaped(call, extents)]
     },
@@ -86,22 +87,6 @@ extension ONNXConversions {
       return try importer.apply(call, "Split", [input, importer.list(lengths, "split")], ["axis": .int(axis)])
     },
     "Slice": { importer, call in try importer.slice(call) },
-    "Gather": { importer, call in
-      let input = try importer.value(call, 0)
-      let indices = try importer.value(call, 1)
-      let axis = try call.axis(call.int("axis") ?? 0, rank: importer.graph.type(of: input).rank)
-      return try importer.apply(call, "Gather", [input, indices], ["axis": .int(axis)])
-    },
-    "GatherElements": { importer, call in
-      let input = try importer.value(call, 0)
-      let axis = try call.axis(call.int("axis") ?? 0, rank: importer.graph.type(of: input).rank)
-      return try importer.apply(call, "GatherElements", [input, importer.value(call, 1)], ["axis": .int(axis)])
-    },
-    "GatherND": { importer, call in
-      try importer.apply(
-        call, "GatherND", [importer.value(call, 0), importer.value(call, 1)],
-        ["batch_dims": .int(call.int("batch_dims") ?? 0)])
-    },
     "Expand": { importer, call in
       let extents = try importer.extents(call, 1, "new extents")
       if let operand = importer.operand(call, 0), operand.value == nil, let tensor = operand.tensor,
@@ -150,7 +135,7 @@ extension ONNXConversions {
       let side = Dimension(block)
       let parts = try importer.graph.transpose(
         importer.graph.reshape(input, to: [type.shape[0], type.shape[1], height, side, width, side]),
-        [0, 3, 5, 1, 2, 4])
+        call.string("mode") == "CRD" ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4])
       return [
         ONNXOperand(
           try importer.graph.reshape(parts, to: [type.shape[0], type.shape[1] * side * side, height, width]))

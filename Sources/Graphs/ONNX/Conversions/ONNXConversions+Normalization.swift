@@ -20,8 +20,18 @@ extension ONNXConversions {
       let values = try importer.values(call)
       guard let input = values.first ?? nil else { throw call.invalid("input 0 is missing", expected: "a value") }
       let axis = try call.axis(call.int("axis") ?? -1, rank: importer.graph.type(of: input).rank)
-      return try importer.apply(
-        call, "LayerNormalization", values, ["axis": .int(axis), "epsilon": .float(call.float("epsilon") ?? 1e-5)])
+      let epsilon = call.float("epsilon") ?? 1e-5
+      let result = try importer.apply(
+        call, "LayerNormalization", values, ["axis": .int(axis), "epsilon": .float(epsilon)])
+      guard call.hasOutput(1) || call.hasOutput(2) else { return result }
+      let type = importer.graph.type(of: input)
+      let axes = Array(axis..<type.rank)
+      let mean = try importer.graph.reduceMean(input, axes: axes)
+      let centred = try importer.graph.subtract(input, mean)
+      let variance = try importer.graph.reduceMean(importer.graph.multiply(centred, centred), axes: axes)
+      let deviation = try importer.graph.sqrt(
+        importer.graph.add(variance, importer.scalar(Double(epsilon), type.elementType, "epsilon")))
+      return result + [ONNXOperand(mean), ONNXOperand(try importer.graph.apply("Reciprocal", [deviation])[0])]
     },
     "GroupNormalization": { importer, call in try importer.groupNormalization(call) },
     "RMSNormalization": { importer, call in

@@ -51,13 +51,14 @@ extension ONNXImporter {
   mutating func reduce(_ call: ONNXCall) throws -> [ONNXOperand] {
     let input = try value(call, 0)
     let rank = graph.type(of: input).rank
+    let isNoop = call.int("noop_with_empty_axes") == 1
+    let keeps = call.int("keepdims") ?? 1
     var axes = call.ints("axes") ?? []
     if operand(call, 1) != nil { axes = try integers(call, 1, "axes") }
     if axes.isEmpty {
-      if call.int("noop_with_empty_axes") == 1 { return try noopReduction(call, input) }
+      if isNoop { return try noopReduction(call, input) }
       axes = Array(0..<rank)
     }
-    let keeps = call.int("keepdims") ?? 1
     if rank == 0 { return try noopReduction(call, input) }
     let operand = list(try axes.map { try call.axis($0, rank: rank) }, "axes")
     return try apply(call, call.operatorName, [input, operand], ["keepdims": .int(keeps)])

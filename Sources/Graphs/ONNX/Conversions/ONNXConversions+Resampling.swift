@@ -34,15 +34,11 @@ extension ONNXConversions {
         if mode == "nearest" { attributes["nearest_mode"] = .string("floor") }
         return [try importer.resize(call, type, scales: importer.floats(call, 1, "scales"), sizes: nil, attributes)]
       }
-      for (name, fallback) in [("antialias", 0), ("exclude_outside", 0)] where call.int(name) ?? fallback != fallback {
-        throw call.unsupported("'\(name)' is on")
-      }
-      let policy = call.string("keep_aspect_ratio_policy") ?? "stretch"
-      guard policy == "stretch" else { throw call.unsupported("keep_aspect_ratio_policy is '\(policy)'") }
       let coordinates = call.string("coordinate_transformation_mode") ?? "half_pixel"
-      guard ["half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"].contains(coordinates) else {
+      guard ResizeCoordinates(rawValue: coordinates) != nil else {
         throw call.unsupported("coordinate_transformation_mode is '\(coordinates)'")
       }
+      for name in ["antialias", "exclude_outside"] where call.int(name) ?? 0 != 0 { attributes[name] = .int(1) }
       attributes["coordinate_transformation_mode"] = .string(coordinates)
       if mode == "nearest" { attributes["nearest_mode"] = .string(call.string("nearest_mode") ?? "round_prefer_floor") }
       if mode == "cubic" { attributes["cubic_coeff_a"] = .float(call.float("cubic_coeff_a") ?? -0.75) }
@@ -52,8 +48,10 @@ extension ONNXConversions {
       if importer.operand(call, 3) != nil {
         let given = try importer.extents(call, 3, "sizes")
         var all = type.shape
-        for (axis, size) in zip(axes ?? Array(all.indices), given) { all[axis] = size }
-        sizes = all
+        let places = axes ?? Array(all.indices)
+        for (axis, size) in zip(places, given) { all[axis] = size }
+        let policy = call.string("keep_aspect_ratio_policy") ?? "stretch"
+        sizes = policy == "stretch" ? all : try importer.keepingAspect(call, type, all, places, policy)
       } else {
         let given = try importer.floats(call, 2, "scales")
         var all = Array(repeating: Float(1), count: type.rank)
@@ -75,6 +73,24 @@ extension ONNXImporter {
     return tensor.converted(to: .float32).array(of: Float.self)
   }
 
+  /// The sizes that scale all of `axes` alike: by the smallest factor that they ask for, or the largest.
+  fileprivate func keepingAspect(
+    _ call: ONNXCall, _ type: TensorType, _ sizes: [Dimension], _ axes: [Int], _ policy: String
+  ) throws -> [Dimension] {
+    let factors = axes.compactMap { axis -> Double? in
+      guard let size = sizes[axis].constant, let extent = type.shape[axis].constant, extent > 0 else { return nil }
+      return Double(size) / Double(extent)
+    }
+    guard ["not_larger", "not_smaller"].contains(policy), factors.count == axes.count,
+      let factor = policy == "not_larger" ? factors.min() : factors.max()
+    else { throw call.unsupported("keep_aspect_ratio_policy is '\(policy)' for \(type)") }
+    var result = sizes
+    for axis in axes {
+      result[axis] = Dimension(Int((Double(type.shape[axis].constant ?? 0) * factor).rounded(.toNearestOrAwayFromZero)))
+    }
+    return result
+  }
+
   /// A resize by scales where the batch and the channels stay: then the batch may be open. By sizes otherwise.
   mutating func resize(
     _ call: ONNXCall, _ type: TensorType, scales: [Float]?, sizes: [Dimension]?,
@@ -94,11 +110,10 @@ extension ONNXImporter {
       ?? zip(type.shape, scales ?? []).map { extent, scale in
         scale == 1 ? extent : Dimension(extent.constant.map { Int((Float($0) * scale).rounded(.down)) } ?? 1)
       }
-    if case .string("pytorch_half_pixel")? = attributes["coordinate_transformation_mode"] {
+    if case .string("pytorch_half_pixel")? = attributes["coordinate_transformation_mode"],
+      zip(type.shape, targets).allSatisfy({ $0 == $1 || $1 != 1 })
+    {
       // The two differ only where the result has one element on an axis that had more.
-      guard zip(type.shape, targets).allSatisfy({ $0 == $1 || $1 != 1 }) else {
-        throw call.unsupported("an axis is resized to one element, in the mode pytorch_half_pixel")
-      }
       attributes["coordinate_transformation_mode"] = .string("half_pixel")
     }
     if targets == type.shape, scales?.allSatisfy({ $0 == 1 }) ?? true { return ONNXOperand(input) }

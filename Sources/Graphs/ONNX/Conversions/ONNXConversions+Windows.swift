@@ -45,7 +45,87 @@ extension ONNXConversions {
       attributes["count_include_pad"] = .int(countsPadding)
       return try importer.apply(call, "AveragePool", [input], attributes)
     },
+    "LpPool": { importer, call in
+      let input = try importer.value(call, 0)
+      var window = try importer.window(call, kernel: nil)
+      try window.padAutomatically(call)
+      _ = try window.padForCeiling(call)
+      let powers = try importer.powers(call, input)
+      let rank = window.kernel.count
+      let padded = try importer.graph.padSpatial(
+        powers, before: Array(window.pads.prefix(rank)), after: Array(window.pads.suffix(rank)))
+      window.pads = window.pads.map { _ in 0 }
+      let mean = try importer.graph.apply("AveragePool", [padded], window.pooling)[0]
+      let count = importer.scalar(
+        Double(window.kernel.reduce(1, *)), importer.graph.type(of: input).elementType, "count")
+      return try importer.root(call, importer.graph.multiply(mean, count))
+    },
+    "GlobalLpPool": { importer, call in
+      let powers = try importer.powers(call, importer.value(call, 0))
+      let axes = Array(2..<max(importer.graph.type(of: powers).rank, 2))
+      return try importer.root(call, importer.graph.reduceSum(powers, axes: axes))
+    },
+    "Col2Im": { importer, call in try importer.columnsToImage(call) },
   ]
+}
+
+extension ONNXImporter {
+  /// |x|ᵖ.
+  fileprivate mutating func powers(_ call: ONNXCall, _ input: Value) throws -> Value {
+    let exponent = scalar(Double(call.int("p") ?? 2), graph.type(of: input).elementType, "p")
+    return try graph.power(graph.apply("Abs", [input])[0], exponent)
+  }
+
+  /// The p-th root.
+  fileprivate mutating func root(_ call: ONNXCall, _ input: Value) throws -> [ONNXOperand] {
+    let exponent = scalar(1 / Double(call.int("p") ?? 2), graph.type(of: input).elementType, "exponent")
+    return try apply(call, "Pow", [input, exponent])
+  }
+
+  /// Columns `[N, C · block, positions]` summed up where they overlap: a transposed convolution, whose weight puts each
+  /// column's entry at its place of the block.
+  fileprivate mutating func columnsToImage(_ call: ONNXCall) throws -> [ONNXOperand] {
+    let input = try value(call, 0)
+    let image = try integers(call, 1, "extents of the image")
+    let block = try integers(call, 2, "extents of the block")
+    let rank = image.count
+    func numbers(_ name: String, _ count: Int, _ fallback: Int) throws -> [Int] {
+      let values = call.ints(name) ?? Array(repeating: fallback, count: count)
+      guard values.count == count, values.allSatisfy({ (fallback...1 << 14).contains($0) }) else {
+        throw call.invalid("'\(name)' is \(values)", expected: "\(count) numbers, each at least \(fallback)")
+      }
+      return values
+    }
+    let strides = try numbers("strides", rank, 1)
+    let dilations = try numbers("dilations", rank, 1)
+    let pads = try numbers("pads", 2 * rank, 0)
+    let taps = block.reduce(1.0) { $0 * Double($1) }
+    guard (1...3).contains(rank), block.count == rank, (block + image).allSatisfy({ (1...1 << 14).contains($0) }),
+      taps <= 0x1p20, let rows = graph.type(of: input).shape.dropFirst().first?.constant, rows % Int(taps) == 0,
+      Double(rows) * taps <= 0x1p28
+    else { throw call.unsupported("columns \(graph.type(of: input)) of blocks \(block) for an image \(image)") }
+    var counts: [Int] = []
+    var rest: [Int] = []
+    for axis in 0..<rank {
+      let reach = image[axis] + pads[axis] + pads[axis + rank] - dilations[axis] * (block[axis] - 1) - 1
+      guard reach >= 0 else { throw call.invalid("the block \(block) doesn't fit", expected: "a smaller one") }
+      counts.append(reach / strides[axis] + 1)
+      rest.append(reach % strides[axis])
+    }
+    var weight = [Float](repeating: 0, count: rows * Int(taps))
+    for row in 0..<rows { weight[row * Int(taps) + row % Int(taps)] = 1 }
+    var kernel = Tensor(weight, Shape([rows, 1] + block))
+    let type = graph.type(of: input).elementType
+    if type != .float32 { kernel = kernel.converted(to: type) }
+    var attributes: OrderedDictionary<String, Attribute> = [
+      "kernel_shape": .ints(block), "strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations),
+      "group": .int(rows / Int(taps)),
+    ]
+    if rest.contains(where: { $0 != 0 }) { attributes["output_padding"] = .ints(rest) }
+    let columns = try graph.reshape(input, [0, rows] + counts)
+    return try apply(
+      call, "ConvTranspose", [columns, graph.constant(kernel, name: graph.scopedName("blocks"))], attributes)
+  }
 }
 
 /// The window of one node.

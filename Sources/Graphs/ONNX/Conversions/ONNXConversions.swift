@@ -6,7 +6,10 @@ enum ONNXConversions {
   typealias Conversion = @Sendable (inout ONNXImporter, ONNXCall) throws -> [ONNXOperand]
 
   static let table: [String: Conversion] = {
-    let families = [constants, elementwise, layout, matrix, normalization, reduction, windows, resampling]
+    let families = [
+      attention, constants, elementwise, indexing, layout, matrix, normalization, quantization, reduction, resampling,
+      subgraphs, windows,
+    ]
     return Dictionary(families.joined().map { ($0.key, $0.value) }) { first, _ in first }
   }()
 

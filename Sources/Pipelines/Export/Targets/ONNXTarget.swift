@@ -2,7 +2,8 @@ package import Diagnostics
 package import Engines
 import Graphs
 
-/// An ONNX file, opset 20, for whatever reads it. The batch stays open.
+/// An ONNX file, opset 20, for whatever reads it. The batch stays open. Weights that would take it past protobuf's 2 GiB
+/// go to a file beside it.
 package struct ONNXTarget: ExportTarget {
   package let name = "onnx"
   package let summary = "an ONNX file"
@@ -32,9 +33,12 @@ package struct ONNXTarget: ExportTarget {
   package func build(
     _ network: ExportedNetwork, _ options: ExportOptions, progress: ProgressObserver?
   ) throws -> ExportProduct {
-    let writer = try ONNXWriter(network.graph)
+    let writer = try ONNXWriter(network.graph, storesDataExternally: options.storesDataExternally)
+    var notes: [String] = []
+    if writer.hasExternalData { notes.append("the weights are in the file NAME.data beside the model") }
+    if options.dynamicBatch != nil { notes.append("an ONNX model's batch is open, so --dynamic-batch changes nothing") }
     return ExportProduct(
-      fileExtension: "onnx", libraryTitle: nil, write: { try writer.write(to: $0) }, verification: [],
-      notes: options.dynamicBatch == nil ? [] : ["an ONNX model's batch is open, so --dynamic-batch changes nothing"])
+      fileExtension: "onnx", libraryTitle: nil, write: { try writer.write(to: $0) },
+      writesDataBeside: writer.hasExternalData, verification: [], notes: notes)
   }
 }

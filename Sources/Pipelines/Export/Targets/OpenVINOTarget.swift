@@ -18,6 +18,7 @@ package struct OpenVINOTarget: ExportTarget {
       ("--compute-capability", !options.computeCapabilities.isEmpty), ("--workspace", options.workspaceLimit != nil),
       ("--optimization-level", options.optimizationLevel != nil),
       ("--hardware-compatibility", options.hardwareCompatibility != .none),
+      ("--external-data", options.storesDataExternally),
     ]
     for (option, isGiven) in given where isGiven {
       throw ExportError.notForTarget(option: option, target: name, hint: "leave it out, or export to tensorrt-rtx")

@@ -21,6 +21,10 @@ package struct TensorRTTarget: ExportTarget {
 
   package func check(_ options: ExportOptions) throws {
     try requireDevice(options, title: product.title)
+    if options.storesDataExternally {
+      throw ExportError.notForTarget(
+        option: "--external-data", target: name, hint: "leave it out, or export to onnx")
+    }
     if product == .rtx, let refused = options.computeCapabilities.first(where: { !ComputeCapability.rtx.contains($0) })
     {
       throw TensorRTError.unsupportedComputeCapability(refused, library: product.title)
