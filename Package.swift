@@ -66,7 +66,7 @@ let package = Package(
     library("Passes", ["Graphs", "Tensors", "Diagnostics", collections]),
     library(
       "Importers",
-      ["Archives", "Bundles", "PythonSyntax", "Graphs", "Tensors", "Files", "Diagnostics", collections]),
+      ["Archives", "Bundles", "PythonSyntax", "Interpreter", "Graphs", "Tensors", "Files", "Diagnostics", collections]),
     library("Networks", ["Archives", "Arguments", "Graphs", "Tensors", "Diagnostics", collections]),
 
     // C, for the loops that decide the time.
@@ -133,7 +133,9 @@ let package = Package(
     tests("Bundles", ["Archives", "Arguments", "PythonSyntax", "Files", "Diagnostics"]),
     tests("Graphs", ["Tensors", "Diagnostics"]),
     tests("Passes", ["Engines", "Graphs", "Tensors", "Files", "Diagnostics"]),
-    tests("Importers", ["Archives", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
+    tests(
+      "Importers",
+      ["Archives", "Interpreter", "Pipelines", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Interpreter", ["Graphs", "Tensors", "Diagnostics"]),
     tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),

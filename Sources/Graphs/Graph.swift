@@ -144,6 +144,7 @@ package struct Graph: Sendable {
     let outputs = types.indices.map { index in
       addEntry(uniqueName(types.count == 1 ? name : "\(name):\(index)"), types[index], nil)
     }
+    usedNames.insert(name)
     nodes.append(Node(name: name, operator: operatorName, inputs: inputs, outputs: outputs, attributes: attributes))
     return outputs
   }

@@ -26,8 +26,8 @@ package struct OperatorDefinition: Sendable {
     let families = [
       activationOperators, comparisonOperators, convolutionOperators, elementwiseOperators, indexingOperators,
       layoutOperators, matrixOperators, normalizationOperators, paddingOperators, poolingOperators,
-      quantizationOperators,
-      reductionOperators, resizeOperators, scatterOperators, trigonometricOperators,
+      quantizationOperators, randomOperators, reductionOperators, resizeOperators, scatterOperators,
+      trigonometricOperators,
     ]
     return Dictionary(uniqueKeysWithValues: families.joined().map { ($0.name, $0) })
   }()

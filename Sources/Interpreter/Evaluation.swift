@@ -19,7 +19,8 @@ package struct Evaluation {
   /// The rule of every operator, by name: the families' tables, merged.
   static let rules: [String: Rule] = [
     activationRules, comparisonRules, convolutionRules, elementwiseRules, indexingRules, layoutRules, matrixRules,
-    normalizationRules, paddingRules, poolingRules, quantizationRules, reductionRules, resizeRules, scatterRules,
+    normalizationRules, paddingRules, poolingRules, quantizationRules, randomRules, reductionRules, resizeRules,
+    scatterRules,
   ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
   /// Every operator that can be evaluated.

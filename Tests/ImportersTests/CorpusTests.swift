@@ -2,6 +2,8 @@ import Archives
 import Engines
 import Graphs
 import Importers
+import Interpreter
+import Pipelines
 import Tensors
 import TestSupport
 import Testing
@@ -22,6 +24,35 @@ import Testing
         }
       }
     }
+  }
+
+  /// An importer that left sizes, masks or reorderings in the graph would have more operators than the network needs.
+  @Test(arguments: ProgramCase.all) func theGraphHasAboutAsManyOperatorsAsTheNetworkBuiltDirectly(_ one: ProgramCase)
+    throws
+  {
+    let shape = try one.input().shape.dimensions
+    let imported = try Program.graph(try Program.open(path: one.path), shape).nodes.count
+    var options = NetworkOptions()
+    options.configFiles = [Corpus.path("networks/\(one.network)/network.json")]
+    let source = try NetworkSource(
+      .checkpoint(path: Corpus.path("networks/\(one.network)/state_dict.pt")), options)
+    let built = try source.graph(spatialShape: Array(shape.dropFirst(2))).nodes.count
+    #expect(Double(imported) <= 1.1 * Double(built), "\(one.testDescription): \(imported) operators, \(built) built directly")
+  }
+
+  /// AutoencoderKL draws its latent values: the mean and the deviation are PyTorch's, the reconstruction is drawn.
+  @Test(arguments: ["traced.ts", "exported.pt2"]) func outputsThatDependOnRandomNumbersAreKnown(_ file: String) throws {
+    let one = ProgramCase(network: "autoencoderkl", file: file)
+    let input = try one.input()
+    let graph = try Program.graph(try Program.open(path: Corpus.path("programs/random/\(file)")), input.shape.dimensions)
+    #expect(graph.randomOutputs == ["output_0"])
+    let evaluator = GraphEvaluator(graph)
+    let results = try evaluator.run([input])
+    let references = try one.outputs()
+    expectClose(Array(results[1...]), Array(references[1...]), one)
+    #expect(results[0].shape == references[0].shape)
+    // The same numbers in every run, and others than the mean alone gives.
+    #expect(Difference(try evaluator.run([input])[0], results[0]).maximum == 0)
   }
 
   @Test func theCorpusIsThere() { #expect(ProgramCase.all.count > 35) }

@@ -141,6 +141,11 @@ def main(out, corpus=None):
                 if os.path.exists(f"{corpus}/{case}/{name}"):
                     shutil.copy(f"{corpus}/{case}/{name}", f"{out}/{case}/{name}")
                     os.chmod(f"{out}/{case}/{name}", 0o644)
+        # AutoencoderKL draws random numbers, so that not all of its outputs can be compared.
+        os.makedirs(f"{out}/random", exist_ok=True)
+        for name in ["traced.ts", "exported.pt2"]:
+            shutil.copy(f"{corpus}/autoencoderkl/{name}", f"{out}/random/{name}")
+            os.chmod(f"{out}/random/{name}", 0o644)
 
 
 if __name__ == "__main__":

@@ -136,13 +136,24 @@ struct ATenCall {
     return numbers
   }
 
-  func double(_ name: String) throws -> Double {
-    let value = try argument(name)
+  func double(_ name: String) throws -> Double { try double(of: try argument(name), name) }
+
+  /// A number that is known, as floating point.
+  func double(of value: ProgramValue, _ name: String = "a number") throws -> Double {
     switch value {
     case .double(let number): return number
-    case .int(let number) where number.constant != nil: return Double(number.constant ?? 0)
     case .bool(let flag): return flag ? 1 : 0
-    case .int(let number): throw ImportError.undecidable(what: "'\(name)' of \(operation.name), \(number),")
+    case .int(let number):
+      guard let constant = number.constant else {
+        throw ImportError.undecidable(what: "'\(name)' of \(operation.name), \(number),")
+      }
+      return Double(constant)
+    case .tensor(let tensor):
+      if let symbol = tensor.symbol { return try double(of: .int(symbol), name) }
+      guard let known = writer.constant(try tensor.value(writer)), known.count == 1 else {
+        throw ImportError.dataDependent(what: "'\(name)' of \(operation.name)")
+      }
+      return known.converted(to: .float64).array(of: Double.self)[0]
     default: throw wrong(name, value, "a number")
     }
   }
@@ -174,8 +185,9 @@ struct ATenCall {
   // MARK: Axes
 
   /// `axis` of a tensor of `rank` axes, counted from the front.
-  func axis(_ axis: Int, rank: Int) throws -> Int {
-    let rank = max(rank, 1)
+  /// - Parameter allowsScalar: Whether a tensor without axes has the axis 0, as it has for some of PyTorch's operators.
+  func axis(_ axis: Int, rank: Int, allowsScalar: Bool = false) throws -> Int {
+    let rank = allowsScalar ? max(rank, 1) : rank
     guard (-rank..<rank).contains(axis) else {
       throw unsupported("axis \(axis) of a tensor of \(rank) axes", expected: "an axis that it has")
     }

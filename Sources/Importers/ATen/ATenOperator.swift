@@ -28,11 +28,13 @@ struct ATenOperator: Sendable {
   static let families: [(name: String, operators: [ATenOperator])] = [
     ("Activations", activationOperators), ("Arithmetic", arithmeticOperators), ("Attention", attentionOperators),
     ("Comparisons and choices", comparisonOperators), ("Convolutions", convolutionOperators),
-    ("Conversions", conversionOperators), ("Creation", creationOperators), ("Indexing", indexingOperators),
-    ("Joining and repeating", joiningOperators), ("Matrix products", matrixOperators),
+    ("Conversions", conversionOperators), ("Creation", creationOperators), ("Functions", functionOperators),
+    ("Indexing", indexingOperators), ("Joining and repeating", joiningOperators), ("Matrix products", matrixOperators),
     ("Normalisations", normalizationOperators), ("Plain numbers and texts", numberOperators),
     ("Lists and dictionaries", listOperators), ("Padding", paddingOperators), ("Pooling", poolingOperators),
-    ("Reductions", reductionOperators), ("Interpolation", resizeOperators), ("Views", viewOperators),
+    ("Random numbers", randomOperators), ("Reductions", reductionOperators), ("Replacing", replacingOperators),
+    ("Interpolation", resizeOperators), ("Searching and sorting", searchOperators),
+    ("Vector products", vectorOperators), ("Views", viewOperators), ("Windows", windowOperators),
   ]
 
   static let all: [ATenOperator] = families.flatMap(\.operators)
@@ -49,11 +51,36 @@ struct ATenOperator: Sendable {
     let isInPlace: Bool
   }
 
+  /// Other names of the same operators.
+  static let synonyms: [String: String] = [
+    "_adaptive_avg_pool2d": "adaptive_avg_pool2d", "_adaptive_avg_pool3d": "adaptive_avg_pool3d", "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
+    "arctan2": "atan2", "arctanh": "atanh", "concatenate": "cat", "divide": "div", "fix": "trunc", "ger": "outer",
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "linalg_matmul": "matmul",
+    "moveaxis": "movedim", "multiply": "mul", "negative": "neg", "not_equal": "ne", "row_stack": "vstack",
+    "special_erf": "erf", "special_erfc": "erfc", "special_exp2": "exp2", "special_expit": "sigmoid",
+    "special_expm1": "expm1", "special_log1p": "log1p", "special_log_softmax": "log_softmax",
+    "special_logit": "logit", "special_logsumexp": "logsumexp", "special_round": "round", "special_sinc": "sinc",
+    "special_softmax": "softmax", "special_xlogy": "xlogy", "subtract": "sub", "true_divide": "div",
+    "unsafe_chunk": "chunk", "unsafe_split": "split", "unsafe_split_with_sizes": "split_with_sizes",
+  ]
+
   /// The overloads that `name` could mean: `relu_` is `relu` in place where the table doesn't have it itself.
   static func candidates(_ name: String) -> (operators: [ATenOperator], isInPlace: Bool)? {
-    if let operators = table[name] { return (operators, false) }
-    guard name.hasSuffix("_"), !name.hasSuffix("__"), let operators = table[String(name.dropLast())] else { return nil }
-    return (operators, true)
+    if let operators = table[name] ?? synonyms[name].flatMap({ table[$0] }) { return (operators, false) }
+    guard name.hasSuffix("_"), !name.hasSuffix("__") else { return nil }
+    let plain = String(name.dropLast())
+    return (table[plain] ?? synonyms[plain].flatMap { table[$0] }).map { ($0, true) }
+  }
+
+  /// Those that an overload's name could mean; the forms in place have names of their own for some.
+  static func candidates(
+    _ name: String, overload: String?
+  ) -> (operators: [ATenOperator], isInPlace: Bool)? {
+    guard let (operators, isInPlace) = candidates(name) else { return nil }
+    guard let overload else { return (operators, isInPlace) }
+    if isInPlace { return (operators, true) }
+    let same = operators.filter { $0.schema.overload == overload }
+    return same.isEmpty ? nil : (same, isInPlace)
   }
 
   /// Finds the operator for a call.
@@ -63,15 +90,14 @@ struct ATenOperator: Sendable {
   static func bind(
     _ name: String, overload: String?, positional: [ProgramValue], keywords: [(name: String, value: ProgramValue)]
   ) throws -> Binding? {
-    guard let (operators, isInPlace) = candidates(name) else { return nil }
-    var fitting = operators
-    if let overload {
-      fitting = operators.filter { $0.schema.overload == overload }
-      if fitting.isEmpty { return nil }
-    }
-    for operation in fitting {
-      guard let arguments = operation.bind(positional, keywords, takesNumbers: overload != nil) else { continue }
-      return Binding(operation: operation, arguments: arguments, isInPlace: isInPlace)
+    guard let (fitting, isInPlace) = candidates(name, overload: overload) else { return nil }
+    for isLenient in [false, true] {
+      for operation in fitting {
+        guard
+          let arguments = operation.bind(positional, keywords, takesNumbers: overload != nil, isLenient: isLenient)
+        else { continue }
+        return Binding(operation: operation, arguments: arguments, isInPlace: isInPlace)
+      }
     }
     let found = (positional.map(\.typeName) + keywords.map { "\($0.name)=\($0.value.typeName)" })
       .joined(separator: ", ")
@@ -83,16 +109,20 @@ struct ATenOperator: Sendable {
   private var signature: String { "(\(schema.parameters.map(\.name).joined(separator: ", ")))" }
 
   /// The arguments in the schema's order; nil when they don't fit. Trailing arguments that the schema doesn't name are
-  /// those that have no effect here, such as a device.
+  /// those that have no effect here, such as a device. A lenient binding takes tensors for numbers, and arguments that
+  /// later versions of PyTorch only take by keyword.
   private func bind(
-    _ positional: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)], takesNumbers: Bool
+    _ positional: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)], takesNumbers: Bool,
+    isLenient: Bool
   ) -> [ProgramValue]? {
     let parameters = schema.parameters
     var values: [ProgramValue?] = parameters.map { _ in nil }
     var rest: [ProgramValue] = []
     for (index, value) in positional.enumerated() {
       if index < parameters.count {
-        guard parameters[index].accepts(value, takesNumbers: takesNumbers) else { return nil }
+        guard isLenient || !parameters[index].isKeywordOnly,
+          parameters[index].accepts(value, takesNumbers: takesNumbers, takesScalars: isLenient)
+        else { return nil }
         values[index] = value
       } else if schema.isVariadic {
         rest.append(value)
@@ -107,7 +137,7 @@ struct ATenOperator: Sendable {
         if Self.ignoredKeywords.contains(name) { continue }
         return nil
       }
-      guard parameters[index].accepts(value, takesNumbers: takesNumbers) else { return nil }
+      guard parameters[index].accepts(value, takesNumbers: takesNumbers, takesScalars: isLenient) else { return nil }
       values[index] = value
     }
     var bound: [ProgramValue] = []

@@ -22,7 +22,7 @@ let activationOperators: [ATenOperator] = [
   },
   .value(
     """
-    gelu(Tensor self, str approximate="none") -> Tensor
+    gelu(Tensor self, *, str approximate="none") -> Tensor
     """
   ) { try $0.graph.gelu($0.value("self"), isApproximate: $0.string("approximate") == "tanh") },
   .value("elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor") { call in
@@ -37,11 +37,43 @@ let activationOperators: [ATenOperator] = [
     return try call.graph.clip(call.value("self"), bounds.0...bounds.1)
   },
   .value("softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor") { call in
-    // Above the threshold PyTorch takes x itself, which differs by less than e⁻²⁰.
-    guard try call.double("beta") == 1, try call.double("threshold") >= 20 else {
-      throw call.unsupported("beta and threshold", expected: "1 and 20")
-    }
-    return try call.graph.softplus(call.value("self"))
+    let input = try call.value("self")
+    let type = call.type(input).elementType
+    let (beta, threshold) = (try call.double("beta"), try call.double("threshold"))
+    guard beta != 0 else { throw call.unsupported("beta is 0", expected: "another number") }
+    let scaled = beta == 1 ? input : try call.graph.multiply(input, call.scalar(beta, type))
+    let soft = try call.graph.softplus(scaled)
+    let result = beta == 1 ? soft : try call.graph.divide(soft, call.scalar(beta, type))
+    // Above the threshold PyTorch takes x itself, which from 20 on differs by less than e⁻²⁰.
+    if threshold >= 20 { return result }
+    return try call.graph.select(
+      call.graph.compare(.greater, scaled, call.scalar(threshold, type)), input, result)
+  },
+  .value("hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor") { call in
+    let input = try call.value("self")
+    let type = call.type(input).elementType
+    let isOutside = try call.graph.compare(
+      .greater, call.graph.apply("Abs", [input])[0], call.scalar(call.double("lambd"), type))
+    return try call.graph.select(isOutside, input, call.scalar(0, type))
+  },
+  .value("softshrink(Tensor self, Scalar lambd=0.5) -> Tensor") { call in
+    // x - the nearest number between -lambd and lambd
+    let input = try call.value("self")
+    let type = call.type(input).elementType
+    let bound = try call.double("lambd")
+    guard bound >= 0 else { throw call.unsupported("lambd is \(bound)", expected: "0 or more") }
+    let inner = try call.graph.apply("Clip", [input, call.scalar(-bound, type), call.scalar(bound, type)])[0]
+    return try call.graph.subtract(input, inner)
+  },
+  .value(
+    """
+    rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, \
+    Generator? generator=None) -> Tensor
+    """
+  ) { call in
+    guard try !call.bool("training") else { throw call.unsupported("it draws random numbers", expected: "evaluation") }
+    return try call.graph.leakyRelu(
+      call.value("self"), slope: Float((call.double("lower") + call.double("upper")) / 2))
   },
   .value("log_sigmoid(Tensor self) -> Tensor") { call in
     try call.graph.apply("Neg", [call.graph.softplus(call.graph.apply("Neg", [call.value("self")])[0])])[0]

@@ -4,18 +4,18 @@ import Tensors
 /// Arithmetic, element by element, with broadcasting and PyTorch's promotion of element types.
 let arithmeticOperators: [ATenOperator] =
   [
-    .any("add.Tensor(Tensor self, Tensor other, Scalar alpha=1) -> Tensor", addition),
+    .any("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", addition),
     .any("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", addition),
-    .any("rsub.Tensor(Tensor self, Tensor other, Scalar alpha=1) -> Tensor", reversedSubtraction),
-    .any("sub.Tensor(Tensor self, Tensor other, Scalar alpha=1) -> Tensor", subtraction),
+    .any("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", reversedSubtraction),
+    .any("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", subtraction),
     .any("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", subtraction),
     .any("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", reversedSubtraction),
     .any("mul.Tensor(Tensor self, Tensor other) -> Tensor", multiplication),
     .any("mul.Scalar(Tensor self, Scalar other) -> Tensor", multiplication),
     .any("div.Tensor(Tensor self, Tensor other) -> Tensor", division),
     .any("div.Scalar(Tensor self, Scalar other) -> Tensor", division),
-    .any("div.Tensor_mode(Tensor self, Tensor other, str? rounding_mode) -> Tensor", division),
-    .any("div.Scalar_mode(Tensor self, Scalar other, str? rounding_mode) -> Tensor", division),
+    .any("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", division),
+    .any("div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor", division),
     .any("floor_divide(Tensor self, Tensor other) -> Tensor", flooredDivision),
     .any("floor_divide.Scalar(Tensor self, Scalar other) -> Tensor", flooredDivision),
     .any("remainder.Tensor(Tensor self, Tensor other) -> Tensor", remainder),
@@ -44,6 +44,15 @@ let arithmeticOperators: [ATenOperator] =
     },
     .value("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", clamp),
     .value("clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", clamp),
+    .value("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor") { call in
+      var result = try call.tensor("self")
+      for (name, isMinimum) in [("min", true), ("max", false)] where try !call.isNone(name) {
+        let (value, bound) = try call.operands(.tensor(result), call.argument(name))
+        result = ProgramTensor(
+          isMinimum ? try call.graph.maximum(value, bound) : try call.graph.minimum(value, bound))
+      }
+      return try result.value(call.writer)
+    },
     .value("clamp_min(Tensor self, Scalar min) -> Tensor") { call in
       let input = try call.value("self")
       return try call.graph.maximum(input, call.scalar(call.double("min"), call.type(input).elementType))
@@ -59,25 +68,21 @@ let arithmeticOperators: [ATenOperator] =
       let input = try call.value("self")
       return try call.graph.multiply(input, input)
     },
-    .value("expm1(Tensor self) -> Tensor") { call in
-      let input = try call.floatingValue("self")
-      return try call.graph.subtract(call.graph.exp(input), call.scalar(1, call.type(input).elementType))
-    },
-    .value("log1p(Tensor self) -> Tensor") { call in
-      let input = try call.floatingValue("self")
-      return try call.graph.apply("Log", [call.graph.add(input, call.scalar(1, call.type(input).elementType))])[0]
-    },
-    .value("log2(Tensor self) -> Tensor") { call in
-      let input = try call.floatingValue("self")
-      let factor = call.scalar(1.4426950408889634, call.type(input).elementType)
-      return try call.graph.multiply(call.graph.apply("Log", [input])[0], factor)
-    },
     .value("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor") { call in
       let (left, right) = (try call.value("self"), try call.value("end"))
       let weight = call.scalar(try call.double("weight"), call.type(left).elementType)
       return try call.graph.add(left, call.graph.multiply(call.graph.subtract(right, left), weight))
     },
-    .value("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, Scalar value=1) -> Tensor") { call in
+    .value("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor") { call in
+      let (left, right) = (try call.value("self"), try call.value("end"))
+      return try call.graph.add(left, call.graph.multiply(call.graph.subtract(right, left), call.value("weight")))
+    },
+    .value("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor") { call in
+      let quotient = try call.graph.divide(call.value("tensor1"), call.value("tensor2"))
+      let factor = call.scalar(try call.double("value"), call.type(quotient).elementType)
+      return try call.graph.add(call.value("self"), call.graph.multiply(quotient, factor))
+    },
+    .value("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor") { call in
       let product = try call.graph.multiply(call.value("tensor1"), call.value("tensor2"))
       let type = call.type(product).elementType
       let factor = try call.double("value")
@@ -116,27 +121,30 @@ extension ATenCall {
   /// The two operands in the element type that PyTorch promotes them to: numbers and scalar tensors only count when
   /// they are of a higher category (bool, integer, floating point).
   func operands(_ first: String = "self", _ second: String = "other") throws -> (Value, Value) {
-    let arguments = (try argument(first), try argument(second))
-    switch arguments {
+    try operands(argument(first), argument(second))
+  }
+
+  func operands(_ first: ProgramValue, _ second: ProgramValue) throws -> (Value, Value) {
+    switch (first, second) {
     case (.tensor(let left), .tensor(let right)):
       let values = (try left.value(writer), try right.value(writer))
       let type = promoted(type(values.0), type(values.1))
       return (try writer.cast(values.0, to: type), try writer.cast(values.1, to: type))
     case (.tensor(let left), let number):
-      return try operands(left, number, second)
+      return try operands(left, with: number)
     case (let number, .tensor(let right)):
-      let (value, scalar) = try operands(right, number, first)
+      let (value, scalar) = try operands(right, with: number)
       return (scalar, value)
     default: throw unsupported("neither operand is a tensor", expected: "a tensor and a number")
     }
   }
 
-  private func operands(_ tensor: ProgramTensor, _ number: ProgramValue, _ name: String) throws -> (Value, Value) {
+  private func operands(_ tensor: ProgramTensor, with number: ProgramValue) throws -> (Value, Value) {
     let value = try tensor.value(writer)
     var element = type(value).elementType
     if case .double = number, !element.isFloatingPoint { element = .float32 }
     if case .int = number, element == .bool { element = .int64 }
-    return (try writer.cast(value, to: element), scalar(try double(name), element))
+    return (try writer.cast(value, to: element), scalar(try self.double(of: number), element))
   }
 
   private func promoted(_ left: TensorType, _ right: TensorType) -> ElementType {

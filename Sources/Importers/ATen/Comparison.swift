@@ -44,9 +44,23 @@ let comparisonOperators: [ATenOperator] =
     .value("__or__.Tensor(Tensor self, Tensor other) -> Tensor") {
       try $0.graph.logicalOr($0.truth("self"), $0.truth("other"))
     },
+    .value("bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor") {
+      try $0.graph.logicalXor($0.truth("self"), $0.truth("other"))
+    },
+    .value("__xor__.Tensor(Tensor self, Tensor other) -> Tensor") {
+      try $0.graph.logicalXor($0.truth("self"), $0.truth("other"))
+    },
     .value("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", choose),
     .value("where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", choose),
     .value("where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor", choose),
+    .value("where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor") { call in
+      let numbers = [try call.argument("self"), try call.argument("other")]
+      var type = ElementType.int64
+      for case .double in numbers { type = .float32 }
+      return try call.graph.select(
+        call.writer.cast(call.value("condition"), to: .bool), call.scalar(call.double("self"), type),
+        call.scalar(call.double("other"), type))
+    },
     .value("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", fill),
     .value("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", fill),
     .value("isnan(Tensor self) -> Tensor") { call in

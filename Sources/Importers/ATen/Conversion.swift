@@ -18,7 +18,7 @@ let conversionOperators: [ATenOperator] =
     ) { try converted($0, $0.elementType("dtype")) },
     .any(
       """
-      to.dtype_layout(Tensor self, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      to.dtype_layout(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None, bool non_blocking=False, bool copy=False, \
       MemoryFormat? memory_format=None) -> Tensor
       """
@@ -39,26 +39,26 @@ let conversionOperators: [ATenOperator] =
     },
     .any(
       """
-      _to_copy(Tensor self, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      _to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor
       """
     ) { try converted($0, $0.elementType("dtype")) },
     .any("type_as(Tensor self, Tensor other) -> Tensor") { try converted($0, $0.type($0.value("other")).elementType) },
     .any("lift(Tensor self) -> Tensor") { $0.arguments[0] },
-    .any("as_tensor(any data, ScalarType? dtype=None, Device? device=None) -> Tensor", tensorOfNumbers),
+    .any("as_tensor(any data, *, ScalarType? dtype=None, Device? device=None) -> Tensor", tensorOfNumbers),
     .any(
-      "tensor(any data, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor",
+      "tensor(any data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor",
       tensorOfNumbers),
     .any(
       """
       _assert_tensor_metadata(Tensor a, SymInt[]? size=None, SymInt[]? stride=None, ScalarType? dtype=None, \
-      Device? device=None, Layout? layout=None) -> ()
+      *, Device? device=None, Layout? layout=None) -> ()
       """
     ) { _ in .none },
     .any("_assert_async(any self, any message=None) -> ()") { _ in .none },
     .any("_assert_scalar(any self, str assert_msg) -> ()") { _ in .none },
-    .any("sym_constrain_range_for_size(any size, int? min=None, int? max=None) -> ()") { _ in .none },
-    .any("sym_constrain_range(any size, int? min=None, int? max=None) -> ()") { _ in .none },
+    .any("sym_constrain_range_for_size(any size, *, int? min=None, int? max=None) -> ()") { _ in .none },
+    .any("sym_constrain_range(any size, *, int? min=None, int? max=None) -> ()") { _ in .none },
   ]
   + [
     ("float", ElementType.float32), ("double", .float64), ("half", .float16), ("bfloat16", .bfloat16),

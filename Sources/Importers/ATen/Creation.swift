@@ -1,3 +1,4 @@
+import func Foundation.pow
 import Graphs
 import Tensors
 
@@ -6,19 +7,19 @@ let creationOperators: [ATenOperator] =
   [
     (
       """
-      zeros(SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """, 0.0
     ),
     (
       """
-      ones(SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """, 1
     ),
     (
       """
-      empty.memory_format(SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
       """, 0
     ),
@@ -28,19 +29,19 @@ let creationOperators: [ATenOperator] =
   + [
     (
       """
-      zeros_like(Tensor self, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
       """, 0.0
     ),
     (
       """
-      ones_like(Tensor self, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
       """, 1
     ),
     (
       """
-      empty_like(Tensor self, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
       """, 0
     ),
@@ -53,19 +54,19 @@ let creationOperators: [ATenOperator] =
   + [
     (
       """
-      new_zeros(Tensor self, SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """, 0.0
     ),
     (
       """
-      new_ones(Tensor self, SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """, 1
     ),
     (
       """
-      new_empty(Tensor self, SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """, 0
     ),
@@ -78,7 +79,7 @@ let creationOperators: [ATenOperator] =
   + [
     .value(
       """
-      full(SymInt[] size, Scalar fill_value, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
     ) { call in
@@ -86,7 +87,7 @@ let creationOperators: [ATenOperator] =
     },
     .value(
       """
-      full_like(Tensor self, Scalar fill_value, ScalarType? dtype=None, Layout? layout=None, \
+      full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, \
       Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
       """
     ) { call in
@@ -96,7 +97,7 @@ let creationOperators: [ATenOperator] =
     },
     .value(
       """
-      new_full(Tensor self, SymInt[] size, Scalar fill_value, ScalarType? dtype=None, Layout? layout=None, \
+      new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, \
       Device? device=None, bool? pin_memory=None) -> Tensor
       """
     ) { call in
@@ -106,7 +107,7 @@ let creationOperators: [ATenOperator] =
     },
     .value(
       """
-      scalar_tensor(Scalar s, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
     ) { try filled($0, [], $0.double("s"), numberType($0, "s")) },
@@ -128,19 +129,19 @@ let creationOperators: [ATenOperator] =
     },
     .value(
       """
-      arange(Scalar end, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
     ) { try range($0, start: 0, end: $0.double("end"), step: 1) },
     .value(
       """
-      arange.start(Scalar start, Scalar end, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
     ) { try range($0, start: $0.double("start"), end: $0.double("end"), step: 1) },
     .value(
       """
-      arange.start_step(Scalar start, Scalar end, Scalar step=1, ScalarType? dtype=None, Layout? layout=None, \
+      arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, \
       Device? device=None, bool? pin_memory=None) -> Tensor
       """
     ) {
@@ -148,7 +149,7 @@ let creationOperators: [ATenOperator] =
     },
     .value(
       """
-      linspace(Scalar start, Scalar end, int steps, ScalarType? dtype=None, Layout? layout=None, \
+      linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, \
       Device? device=None, bool? pin_memory=None) -> Tensor
       """
     ) { call in
@@ -162,16 +163,60 @@ let creationOperators: [ATenOperator] =
     },
     .value(
       """
-      eye(SymInt n, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, \
+      Device? device=None, bool? pin_memory=None) -> Tensor
+      """
+    ) { call in
+      let (start, end, steps) = (try call.double("start"), try call.double("end"), try call.int("steps"))
+      let base = try call.double("base")
+      guard (1...1 << 24).contains(steps) else { throw call.unsupported("\(steps) steps") }
+      let values = (0..<steps).map { index in
+        pow(base, steps == 1 ? start : start + (end - start) * Double(index) / Double(steps - 1))
+      }
+      return call.graph.constant(
+        Tensor(values, [steps]).converted(to: try call.elementType("dtype") ?? .float32), name: "logspace")
+    },
+    .any("meshgrid(Tensor[] tensors) -> Tensor[]") { try mesh($0, isTransposed: false) },
+    .any("meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]") {
+      try mesh($0, isTransposed: $0.string("indexing") == "xy")
+    },
+    .value(
+      """
+      tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=None, Layout? layout=None, \
+      Device? device=None, bool? pin_memory=None) -> Tensor
+      """
+    ) { try triangleIndices($0, isLower: true) },
+    .value(
+      """
+      triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=None, Layout? layout=None, \
+      Device? device=None, bool? pin_memory=None) -> Tensor
+      """
+    ) { try triangleIndices($0, isLower: false) },
+    .value(
+      """
+      eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
     ) { try identity($0, $0.int("n"), $0.int("n")) },
     .value(
       """
-      eye.m(SymInt n, SymInt m, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
+      eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
     ) { try identity($0, $0.int("n"), $0.int("m")) },
+    .value("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor") { call in
+      guard try call.int("offset") == 0, try call.int("dim1") == -2, try call.int("dim2") == -1 else {
+        throw call.unsupported("another diagonal than that of the last two axes")
+      }
+      return try diagonalMatrices(call)
+    },
+    .any("diag(Tensor self, int diagonal=0) -> Tensor") { call in
+      let rank = call.type(try call.value("self")).rank
+      guard rank == 1, try call.int("diagonal") == 0 else {
+        throw call.unsupported("diagonal \(try call.int("diagonal")) of \(rank) axes", expected: "0 of a vector")
+      }
+      return call.result(try diagonalMatrices(call))
+    },
     .value("tril(Tensor self, SymInt diagonal=0) -> Tensor") { try triangle($0, isLower: true) },
     .value("triu(Tensor self, SymInt diagonal=0) -> Tensor") { try triangle($0, isLower: false) },
     .value("affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor") { call in
@@ -188,29 +233,9 @@ let creationOperators: [ATenOperator] =
       return try call.reshape(places, [call.type(theta).shape[0]] + size.dropFirst(2) + [Dimension(spatial.count)])
     },
   ]
-  + [
-    """
-    randn_like(Tensor self, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
-    bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
-    """,
-    """
-    rand_like(Tensor self, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
-    bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
-    """, "bernoulli(Tensor self, Generator? generator=None) -> Tensor",
-    """
-    rand(SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
-    bool? pin_memory=None) -> Tensor
-    """,
-    """
-    randn(SymInt[] size, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
-    bool? pin_memory=None) -> Tensor
-    """,
-  ].map { schema in
-    .any(schema) { throw $0.unsupported("it draws random numbers", expected: "a network that always gives the same") }
-  }
 
 /// A constant of one number; extents may depend on the batch.
-private func filled(_ call: ATenCall, _ shape: [Dimension], _ number: Double, _ type: ElementType) throws -> Value {
+func filled(_ call: ATenCall, _ shape: [Dimension], _ number: Double, _ type: ElementType) throws -> Value {
   guard shape.allSatisfy({ ($0.constant ?? 1) >= 0 }), shape.count <= 16,
     shape.reduce(1.0, { $0 * Double($1.constant ?? 1) }) <= 0x1p40
   else { throw call.unsupported("the shape [\(shape.map(\.description).joined(separator: ", "))]") }
@@ -252,6 +277,51 @@ private func identity(_ call: ATenCall, _ rows: Int, _ columns: Int) throws -> V
   let values = (0..<rows * columns).map { $0 / columns == $0 % columns ? 1.0 : 0 }
   return call.graph.constant(
     Tensor(values, [rows, columns]).converted(to: try call.elementType("dtype") ?? .float32), name: "eye")
+}
+
+/// `[…, N]` on the diagonal of `[…, N, N]`, zeros elsewhere.
+private func diagonalMatrices(_ call: ATenCall) throws -> Value {
+  let input = try call.value("self")
+  let type = call.type(input)
+  guard let extent = type.shape.last?.constant, extent <= 1 << 12 else {
+    throw call.unsupported("the input is \(type)", expected: "a fixed last extent")
+  }
+  let marks = (0..<extent * extent).map { UInt8($0 / extent == $0 % extent ? 1 : 0) }
+  let mask = call.graph.constant(Tensor(marks, [extent, extent]).converted(to: .bool), name: "diagonal")
+  let rows = try call.graph.unsqueeze(input, axes: [type.rank])
+  return try call.graph.select(mask, rows, call.scalar(0, type.elementType))
+}
+
+/// The coordinates of a grid, each stretched over it. With "xy" the first two axes change places.
+private func mesh(_ call: ATenCall, isTransposed: Bool) throws -> ProgramValue {
+  var vectors = try call.values("tensors")
+  guard vectors.count <= 16, vectors.allSatisfy({ call.type($0).rank <= 1 }) else {
+    throw call.unsupported("\(vectors.count) tensors", expected: "vectors")
+  }
+  let swaps = isTransposed && vectors.count > 1
+  if swaps { vectors.swapAt(0, 1) }
+  let shape = vectors.map { call.type($0).count }
+  var results = try vectors.enumerated().map { axis, vector in
+    let aligned = try call.reshape(vector, shape.indices.map { $0 == axis ? shape[axis] : 1 })
+    return try call.writer.expand(aligned, shape)
+  }
+  if swaps { results.swapAt(0, 1) }
+  return call.result(results)
+}
+
+/// Rows and columns of the elements on one side of a diagonal.
+private func triangleIndices(_ call: ATenCall, isLower: Bool) throws -> Value {
+  let (rows, columns, offset) = (try call.int("row"), try call.int("col"), try call.int("offset"))
+  guard (0...1 << 12).contains(rows), (0...1 << 12).contains(columns), abs(offset) <= 1 << 20 else {
+    throw call.unsupported("\(rows) rows and \(columns) columns")
+  }
+  let places = (0..<rows * columns).filter { index in
+    let distance = index % columns - index / columns
+    return isLower ? distance <= offset : distance >= offset
+  }
+  let values = places.map { Double($0 / columns) } + places.map { Double($0 % columns) }
+  return call.graph.constant(
+    Tensor(values, [2, places.count]).converted(to: try call.elementType("dtype") ?? .int64), name: "indices")
 }
 
 /// The input with zeros on the other side of a diagonal.

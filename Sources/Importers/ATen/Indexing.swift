@@ -8,16 +8,26 @@ let indexingOperators: [ATenOperator] = [
   .value("_unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", index),
   .value("index_select(Tensor self, int dim, Tensor index) -> Tensor") { call in
     let input = try call.value("self")
-    return try call.graph.gather(input, indices(call, call.value("index")), axis: call.axis("dim", of: input))
+    let places = try indices(call, call.value("index"))
+    // One index stands for a list of one.
+    let list = call.type(places).rank == 0 ? try call.graph.unsqueeze(places, axes: [0]) : places
+    return try call.graph.gather(input, list, axis: call.axis("dim", of: input))
   },
-  .value("gather(Tensor self, int dim, Tensor index, bool sparse_grad=False) -> Tensor") { call in
+  .value("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor") { call in
     let input = try call.value("self")
-    return try call.graph.gatherElements(input, indices(call, call.value("index")), axis: call.axis("dim", of: input))
+    let axis = try call.axis("dim", of: input)
+    return try call.graph.gatherElements(
+      trimmed(call, input, to: call.value("index"), apartFrom: axis), indices(call, call.value("index")), axis: axis)
   },
   .value("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor") { call in
     let input = try call.value("self")
     return try call.graph.gatherElements(
       input, indices(call, call.value("indices")), axis: call.axis("dim", of: input))
+  },
+  .value("take(Tensor self, Tensor index) -> Tensor") { call in
+    let input = try call.value("self")
+    return try call.graph.gather(
+      call.reshape(input, [call.type(input).count]), indices(call, call.value("index")), axis: 0)
   },
   .value(
     """
@@ -34,58 +44,121 @@ private func indices(_ call: ATenCall, _ value: Value) throws -> Value {
   return type == .int64 || type == .int32 ? value : try call.graph.cast(value, to: .int64)
 }
 
-/// `input[:, indices, …]`: one index tensor, or several constant ones for neighbouring axes.
-@Sendable private func index(_ call: ATenCall) throws -> Value {
-  let input = try call.value("self")
-  let shape = call.type(input).shape
-  let places = try call.argument("indices").items ?? []
-  var given: [(axis: Int, value: Value)] = []
-  for (axis, item) in places.enumerated() {
-    if case .tensor(let tensor) = item { given.append((axis, try tensor.value(call.writer))) }
-  }
-  guard let first = given.first, given.count + first.axis <= shape.count, places.count <= shape.count else {
-    throw call.unsupported("\(places.count) indices for \(call.type(input))", expected: "at most one for each axis")
-  }
-  if given.count == 1 {
-    return try call.graph.gather(input, single(call, first.value, extent: shape[first.axis]), axis: first.axis)
-  }
-  let axes = given.map(\.axis)
-  guard axes == Array(axes[0]..<axes[0] + axes.count) else {
-    throw call.unsupported("indices of the axes \(axes)", expected: "neighbouring axes")
-  }
-  let extents = axes.compactMap { shape[$0].constant }
-  let known = given.compactMap { call.writer.constant($0.value) }
-  guard extents.count == axes.count, known.count == axes.count, !known.contains(where: { $0.elementType == .bool })
-  else {
-    throw call.unsupported("several indices that are computed", expected: "constants for axes of fixed extents")
-  }
-  // The axes become one, and the indices the places in it.
-  let common = try known.reduce([Int]()) { try broadcast(call, $0, $1.shape.dimensions) }
-  guard common.reduce(1.0, { $0 * Double($1) }) <= 0x1p24 else { throw call.unsupported("indices of shape \(common)") }
-  var places64 = [Int64](repeating: 0, count: common.reduce(1, *))
-  for (tensor, extent) in zip(known, extents) {
-    let values = tensor.converted(to: .int64).expanded(to: Shape(common)).array(of: Int64.self)
-    guard values.allSatisfy({ (-Int64(extent)..<Int64(extent)).contains($0) }) else {
-      throw call.unsupported("an index leaves an axis of \(extent)")
+/// The input cut to the extents of `index` along all other axes, as PyTorch's gather allows and ONNX's doesn't.
+private func trimmed(_ call: ATenCall, _ input: Value, to index: Value, apartFrom axis: Int) throws -> Value {
+  var result = input
+  let shape = call.type(index).shape
+  for (other, extent) in call.type(input).shape.enumerated() where other != axis && other < shape.count {
+    guard extent != shape[other], let length = shape[other].constant, let all = extent.constant, length < all else {
+      continue
     }
-    for (place, value) in values.enumerated() {
-      places64[place] = places64[place] * Int64(extent) + (value < 0 ? value + Int64(extent) : value)
-    }
+    result = try call.graph.slice(result, axis: other, 0..<length)
   }
-  let merged = shape[..<axes[0]] + [Dimension(extents.reduce(1, *))] + shape[(axes[0] + axes.count)...]
-  let flat = try call.reshape(input, Array(merged))
-  return try call.graph.gather(
-    flat, call.graph.constant(places64, shape: Shape(common), name: "indices"), axis: axes[0])
+  return result
 }
 
-/// The places that a mask marks, or the indices as they are.
-private func single(_ call: ATenCall, _ value: Value, extent: Dimension) throws -> Value {
-  guard call.type(value).elementType == .bool else { return try indices(call, value) }
-  guard let mask = call.writer.constant(value), mask.shape.rank == 1, extent == Dimension(mask.shape[0]) else {
-    throw ImportError.dataDependent(what: "the number of elements that a mask picks")
+/// `input[:, indices, …]`. One index tensor stays where it is; several are joined to places of one axis, at the place of
+/// the first when they are neighbours and in front when they aren't, as NumPy does.
+@Sendable private func index(_ call: ATenCall) throws -> Value {
+  var input = try call.value("self")
+  let places = try call.argument("indices").items ?? []
+  var given: [(axis: Int, value: Value)] = []
+  var axis = 0
+  for item in places {
+    guard case .tensor(let tensor) = item else {
+      axis += 1
+      continue
+    }
+    for value in try indexVectors(call, tensor.value(call.writer), input, axis) {
+      given.append((axis, value))
+      axis += 1
+    }
   }
+  let rank = call.type(input).rank
+  guard let first = given.first, axis <= rank else {
+    throw call.unsupported("\(places.count) indices for \(call.type(input))", expected: "at most one for each axis")
+  }
+  if given.count == 1 { return try call.graph.gather(input, indices(call, first.value), axis: first.axis) }
+  var axes = given.map(\.axis)
+  if axes != Array(axes[0]..<axes[0] + axes.count) {
+    input = try call.transpose(input, axes + (0..<rank).filter { !axes.contains($0) })
+    axes = Array(axes.indices)
+  }
+  let shape = call.type(input).shape
+  let merged = shape[..<axes[0]] + [axes.reduce(1) { $0 * shape[$1] }] + shape[(axes[0] + axes.count)...]
+  let flat = try call.reshape(input, Array(merged))
+  let known = given.compactMap { call.writer.constant($0.value) }
+  let extents = axes.compactMap { shape[$0].constant }
+  if known.count == axes.count, extents.count == axes.count {
+    let flatIndices = try FlatIndices(call, known, extents)
+    return try call.graph.gather(
+      flat, call.graph.constant(flatIndices.values, shape: flatIndices.shape, name: "indices"), axis: axes[0])
+  }
+  return try call.graph.gather(flat, computedPlaces(call, given.map(\.value), axes.map { shape[$0] }), axis: axes[0])
+}
+
+/// The index along each axis that an index tensor stands for: a mask that is known gives one for each of its axes.
+private func indexVectors(_ call: ATenCall, _ value: Value, _ input: Value, _ axis: Int) throws -> [Value] {
+  guard call.type(value).elementType == .bool else { return [value] }
+  let shape = call.type(input).shape
+  guard let mask = call.writer.constant(value), mask.shape.rank > 0, axis + mask.shape.rank <= shape.count,
+    mask.count <= 1 << 24, Array(shape[axis..<axis + mask.shape.rank]) == mask.shape.dimensions.map({ Dimension($0) })
+  else { throw ImportError.dataDependent(what: "the number of elements that a mask picks") }
   let marks = mask.array(of: UInt8.self)
-  return call.graph.constant(marks.indices.filter { marks[$0] != 0 }.map(Int64.init), name: "indices")
+  let places = marks.indices.filter { marks[$0] != 0 }
+  var inner = mask.count
+  return mask.shape.dimensions.map { extent in
+    inner /= max(extent, 1)
+    return call.graph.constant(places.map { Int64($0 / max(inner, 1) % extent) }, name: "indices")
+  }
+}
+
+/// (i₀ · extent₁ + i₁) · extent₂ + …, computed in the graph; indices below 0 count from the end.
+private func computedPlaces(_ call: ATenCall, _ values: [Value], _ extents: [Dimension]) throws -> Value {
+  var result: Value?
+  for (value, extent) in zip(values, extents) {
+    var place = try call.writer.cast(value, to: .int64)
+    if let known = call.writer.constant(place), known.array(of: Int64.self).allSatisfy({ $0 >= 0 }) {
+      // As it is.
+    } else {
+      guard let number = extent.constant else { throw ImportError.undecidable(what: "an index into the extent \(extent)") }
+      let zero = call.graph.constant([Int64(0)], shape: [], name: "zero")
+      let shifted = try call.graph.add(place, call.graph.constant([Int64(number)], shape: [], name: "extent"))
+      place = try call.graph.select(call.graph.compare(.less, place, zero), shifted, place)
+    }
+    guard let earlier = result else {
+      result = place
+      continue
+    }
+    guard let number = extent.constant else { throw ImportError.undecidable(what: "an index into the extent \(extent)") }
+    let scaled = try call.graph.multiply(earlier, call.graph.constant([Int64(number)], shape: [], name: "extent"))
+    result = try call.graph.add(scaled, place)
+  }
+  guard let result else { throw call.unsupported("no indices") }
+  return result
+}
+
+/// Indices of several axes that are known, as places of those axes made one.
+struct FlatIndices {
+  let values: [Int64]
+  let shape: Shape
+
+  init(_ call: ATenCall, _ known: [Tensor], _ extents: [Int]) throws {
+    let common = try known.reduce([Int]()) { try broadcast(call, $0, $1.shape.dimensions) }
+    guard common.reduce(1.0, { $0 * Double($1) }) <= 0x1p24 else { throw call.unsupported("indices of shape \(common)") }
+    var places = [Int64](repeating: 0, count: common.reduce(1, *))
+    for (tensor, extent) in zip(known, extents) {
+      let indices = tensor.converted(to: .int64).expanded(to: Shape(common)).array(of: Int64.self)
+      guard indices.allSatisfy({ (-Int64(extent)..<Int64(extent)).contains($0) }) else {
+        throw call.unsupported("an index leaves an axis of \(extent)")
+      }
+      for (place, index) in indices.enumerated() {
+        places[place] = places[place] * Int64(extent) + (index < 0 ? index + Int64(extent) : index)
+      }
+    }
+    values = places
+    shape = Shape(common)
+  }
 }
 
 private func broadcast(_ call: ATenCall, _ left: [Int], _ right: [Int]) throws -> [Int] {

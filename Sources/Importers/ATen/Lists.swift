@@ -104,6 +104,39 @@ let listOperators: [ATenOperator] = [
     guard case .dictionary(let dictionary) = try call.argument("l") else { throw call.unsupported("not a dictionary") }
     return .bool(dictionary.index(of: try call.argument("item")) != nil)
   },
+  .any("dict(any[] inputs=[]) -> any") { call in
+    let dictionary = ProgramDictionary()
+    for entry in try items(call, "inputs") {
+      guard let pair = entry.items, pair.count == 2 else { throw call.unsupported("a \(entry.typeName) as an entry") }
+      dictionary.set(pair[0], pair[1])
+    }
+    return .dictionary(dictionary)
+  },
+  .any("dict.copy(any self) -> any") { .dictionary(ProgramDictionary(try dictionary($0).entries)) },
+  .any("copy.Dict(any self) -> any") { .dictionary(ProgramDictionary(try dictionary($0).entries)) },
+  .any("update(any self, any to_add) -> ()") { call in
+    let target = try dictionary(call)
+    guard case .dictionary(let added) = try call.argument("to_add") else { throw call.unsupported("no dictionary") }
+    for (key, value) in added.entries { target.set(key, value) }
+    return .none
+  },
+  .any("setdefault(any self, any key, any default_value) -> any") { call in
+    let target = try dictionary(call)
+    if let index = target.index(of: try call.argument("key")) { return target.entries[index].value }
+    target.set(try call.argument("key"), try call.argument("default_value"))
+    return try call.argument("default_value")
+  },
+  .any("index.list(any[] self, any el) -> int") { call in
+    let wanted = try call.argument("el")
+    guard let place = try items(call, "self").firstIndex(where: { $0.equals(wanted) }) else {
+      throw ImportError.raised(message: "\(wanted.messageText) is not in the list")
+    }
+    return .int(place)
+  },
+  .any("count.list(any[] self, any el) -> int") { call in
+    let wanted = try call.argument("el")
+    return .int(try items(call, "self").count { $0.equals(wanted) })
+  },
   .any("all.bool(any[] self) -> bool") { .bool(try truths($0).allSatisfy(\.self)) },
   .any("any.bool(any[] self) -> bool") { .bool(try truths($0).contains(true)) },
   .any("sum.int(any[] self) -> int") { call in

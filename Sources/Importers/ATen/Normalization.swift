@@ -31,9 +31,13 @@ let normalizationOperators: [ATenOperator] = [
     """
   ) { call in
     let input = try call.value("input")
-    return try call.graph.groupNormalization(
-      input, groups: call.int("num_groups"), scale: call.optionalValue("weight"), bias: call.optionalValue("bias"),
+    let shape = call.type(input).shape
+    // A matrix is an image of one voxel.
+    let image = shape.count == 2 ? try call.reshape(input, shape + [1]) : input
+    let result = try call.graph.groupNormalization(
+      image, groups: call.int("num_groups"), scale: call.optionalValue("weight"), bias: call.optionalValue("bias"),
       epsilon: call.float("eps"))
+    return try call.reshape(result, shape)
   },
   .value(
     """
@@ -78,7 +82,44 @@ let normalizationOperators: [ATenOperator] = [
     // Mean and deviation are for training.
     return .tuple([call.result(result), .none, .none])
   },
+  .any(
+    """
+    native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, \
+    float eps) -> (Tensor, Tensor, Tensor)
+    """
+  ) { call in
+    let result = try call.graph.groupNormalization(
+      call.value("input"), groups: call.int("group"), scale: call.optionalValue("weight"),
+      bias: call.optionalValue("bias"), epsilon: call.float("eps"))
+    return .tuple([call.result(result), .none, .none])
+  },
+  .any(
+    """
+    _native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, \
+    bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)
+    """
+  ) { .tuple([$0.result(try batchNormalization($0)), .none, .none]) },
+  .any(
+    """
+    _native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, \
+    float eps) -> (Tensor, Tensor, Tensor)
+    """
+  ) { .tuple([$0.result(try batchStatistics($0)), .none, .none]) },
+  .value("_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor") { try weightNormalization($0) },
+  .any("_weight_norm_interface(Tensor v, Tensor g, int dim=0) -> (Tensor, Tensor)") {
+    .tuple([$0.result(try weightNormalization($0)), .none])
+  },
 ]
+
+/// Weights given as directions and lengths: v · g / |v|, the length over all axes but one.
+private func weightNormalization(_ call: ATenCall) throws -> Value {
+  let direction = try call.value("v")
+  let rank = call.type(direction).rank
+  let axis = try call.int("dim")
+  let axes = axis == -1 ? Array(0..<rank) : try (0..<rank).filter { [kept = try call.axis(axis, rank: rank)] in $0 != kept }
+  let length = try call.graph.reduceL2(direction, axes: axes)
+  return try call.graph.multiply(direction, call.graph.divide(call.value("g"), length))
+}
 
 private func channels(_ call: ATenCall, _ input: Value) throws -> Int {
   let type = call.type(input)
@@ -109,12 +150,30 @@ private func affine(_ call: ATenCall, channels: Int) throws -> (Value, Value) {
   guard try !(hasFlag && call.bool("training")), let mean = try call.optionalValue("running_mean"),
     let variance = try call.optionalValue("running_var")
   else {
-    throw call.unsupported(
-      "the statistics of the whole batch tie its samples together",
-      expected: "a network in evaluation mode, with running statistics")
+    return try batchStatistics(call)
   }
   let input = try call.value("input")
   let (scale, bias) = try affine(call, channels: channels(call, input))
   return try call.graph.batchNormalization(
     input, scale: scale, bias: bias, mean: mean, variance: variance, epsilon: call.float("eps"))
+}
+
+/// With the mean and variance of the batch itself, for layers that keep none.
+private func batchStatistics(_ call: ATenCall) throws -> Value {
+  let input = try call.value("input")
+  let type = call.type(input)
+  guard type.rank >= 2 else { throw call.unsupported("the input is \(type)", expected: "[N, C, …]") }
+  let axes = (0..<type.rank).filter { $0 != 1 }
+  let centred = try call.graph.subtract(input, call.graph.reduceMean(input, axes: axes))
+  let variance = try call.graph.reduceMean(call.graph.multiply(centred, centred), axes: axes)
+  let deviation = try call.graph.sqrt(call.graph.add(variance, call.scalar(call.double("eps"), type.elementType)))
+  var result = try call.graph.divide(centred, deviation)
+  let shape = [type.shape[1]] + Array(repeating: Dimension(1), count: type.rank - 2)
+  if let scale = try call.optionalValue("weight") {
+    result = try call.graph.multiply(result, call.writer.folded(call.reshape(scale, shape)))
+  }
+  if let bias = try call.optionalValue("bias") {
+    result = try call.graph.add(result, call.writer.folded(call.reshape(bias, shape)))
+  }
+  return result
 }

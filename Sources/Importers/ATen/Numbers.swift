@@ -22,7 +22,12 @@ let numberOperators: [ATenOperator] =
     .any("is_autocast_enabled() -> bool") { _ in .bool(false) },
     .any("requires_grad(Tensor self) -> bool") { _ in .bool(false) },
     .any("item(Tensor self) -> Scalar") { try number($0, "self") },
-    .any("Int.Tensor(Tensor a) -> int") { .int(try $0.dimension("a")) },
+    .any("Int.Tensor(Tensor a) -> int") { call in
+      switch try number(call, "a") {
+      case .int(let dimension): .int(dimension)
+      case let other: .int(try integer(call, other.asDouble(call).rounded(.towardZero)))
+      }
+    },
     .any("Int.Scalar(Scalar a) -> int") { .int(try truncated($0)) },
     .any("Float.Tensor(Tensor a) -> float") { .double(try number($0, "a").asDouble($0)) },
     .any("Float.Scalar(Scalar a) -> float") { .double(try $0.double("a")) },
@@ -123,15 +128,59 @@ let numberOperators: [ATenOperator] =
       .int(ScalarType.number(try call.type(call.value("a")).elementType))
     },
     .any("device(any a) -> Device") { _ in .device },
+    // A device's kind. Where the network ran plays no part.
+    .any("type(Device self) -> str") { _ in .string("cpu") },
     .any("device.with_index(any a, any index) -> Device") { _ in .device },
     .any("layout(Tensor a) -> Layout") { _ in .int(0) },
     .any("is_cuda(Tensor a) -> bool") { _ in .bool(false) },
-    .any("is_quantized(Tensor a) -> bool") { _ in .bool(false) },
-    .any("is_sparse(Tensor a) -> bool") { _ in .bool(false) },
     .any("shape(Tensor self) -> int[]") { call in
       .list(ProgramList(try call.type(call.value("self")).shape.map { .int($0) }))
     },
+    .any("itemsize(Tensor a) -> int") { .int(try $0.type($0.value("a")).elementType.byteCount) },
+    .any("element_size(Tensor self) -> int") { .int(try $0.type($0.value("self")).elementType.byteCount) },
+    .any("stride(Tensor self) -> int[]") { call in
+      let shape = call.type(try call.value("self")).shape
+      let strides = shape.indices.map { axis in shape[(axis + 1)...].reduce(Graphs.Dimension(1), *) }
+      return .list(ProgramList(strides.map { .int($0) }))
+    },
+    .any("sym_stride.int(Tensor self, int dim) -> int") { call in
+      let shape = call.type(try call.value("self")).shape
+      let axis = try call.axis(call.int("dim"), rank: shape.count)
+      return .int(shape[(axis + 1)...].reduce(Graphs.Dimension(1), *))
+    },
+    .any("sym_storage_offset(Tensor self) -> int") { _ in .int(0) },
+    .any("_local_scalar_dense(Tensor self) -> Scalar") { try number($0, "self") },
+    .any("is_same_size(Tensor self, Tensor other) -> bool") { call in
+      .bool(try call.type(call.value("self")).shape == call.type(call.value("other")).shape)
+    },
+    .any("is_nonzero(Tensor self) -> bool") { .bool(try number($0, "self").asDouble($0) != 0) },
+    .any("equal(Tensor self, Tensor other) -> bool") { call in
+      guard let a = call.writer.constant(try call.value("self")), let b = call.writer.constant(try call.value("other"))
+      else { throw ImportError.dataDependent(what: "whether two tensors are equal") }
+      return .bool(
+        a.shape == b.shape && a.converted(to: .float64).array(of: Double.self) == b.converted(to: .float64).array(of: Double.self))
+    },
+    .any("manual_seed(any seed) -> ()") { _ in .none },
+    .any("set_grad_enabled(bool val) -> ()") { _ in .none },
+    .any("is_scripting() -> bool") { _ in .bool(true) },
+    .any("is_tracing() -> bool") { _ in .bool(false) },
     .any("ndim(Tensor a) -> int") { .int(try $0.type($0.value("a")).rank) },
+  ]
+  + [
+    "is_conj", "is_cpu", "is_inference", "is_ipu", "is_leaf", "is_meta", "is_mkldnn", "is_mps", "is_neg", "is_nested",
+    "is_quantized", "is_sparse", "is_sparse_csr", "is_vulkan", "is_xla", "is_xpu",
+  ].map { name in
+    .any("\(name)(Tensor a) -> bool") { _ in .bool(name == "is_cpu" || name == "is_leaf") }
+  }
+  + [
+    .any("startswith(str self, str substr, int start=0, int end=-1) -> bool") {
+      .bool(try $0.string("self").hasPrefix($0.string("substr")))
+    },
+    .any("endswith(str self, str substr, int start=0, int end=-1) -> bool") {
+      .bool(try $0.string("self").hasSuffix($0.string("substr")))
+    },
+    .any("upper(str self) -> str") { .string(try $0.string("self").uppercased()) },
+    .any("__contains__.str(str a, str b) -> bool") { .bool(try $0.string("a").contains($0.string("b"))) },
   ]
 
 private func extent(_ call: ATenCall) throws -> Graphs.Dimension {

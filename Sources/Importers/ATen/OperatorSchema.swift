@@ -16,6 +16,8 @@ struct OperatorSchema: Sendable {
     let defaultText: String?
     /// `SymInt[2]` takes one number for both.
     let fixedCount: Int?
+    /// Whether it stands behind the `*`.
+    let isKeywordOnly: Bool
   }
 
   /// `add`.
@@ -36,7 +38,10 @@ struct OperatorSchema: Sendable {
     var parts = open < close ? Self.parts(text[text.index(after: open)..<close]) : []
     isVariadic = parts.last == "..."
     if isVariadic { parts.removeLast() }
-    parameters = parts.map(Self.parameter)
+    let star = parts.firstIndex(of: "*") ?? parts.endIndex
+    parameters = parts.enumerated().compactMap { index, part in
+      index == star ? nil : Self.parameter(part, isKeywordOnly: index > star)
+    }
   }
 
   /// Cut at the commas outside brackets.
@@ -58,7 +63,7 @@ struct OperatorSchema: Sendable {
     return parts
   }
 
-  private static func parameter(_ text: String) -> Parameter {
+  private static func parameter(_ text: String, isKeywordOnly: Bool) -> Parameter {
     let sides = text.split(separator: "=", maxSplits: 1)
     let words = (sides.first ?? "").split(separator: " ")
     var type = words.first ?? ""
@@ -69,7 +74,7 @@ struct OperatorSchema: Sendable {
     }
     return Parameter(
       name: String(words.last ?? ""), kind: kind(type), defaultText: sides.count > 1 ? String(sides[1]) : nil,
-      fixedCount: count)
+      fixedCount: count, isKeywordOnly: isKeywordOnly)
   }
 
   private static func kind(_ text: Substring) -> Kind {
@@ -113,23 +118,28 @@ extension OperatorSchema.Parameter {
   }
 
   /// Whether an argument can stand for the parameter.
-  /// - Parameter takesNumbers: Whether a number may stand for a tensor, as in exported programs.
-  func accepts(_ value: ProgramValue, takesNumbers: Bool) -> Bool {
-    if Self.accepts(kind, value, isFixed: fixedCount != nil) { return true }
+  /// - Parameters:
+  ///   - takesNumbers: Whether a number may stand for a tensor, as in exported programs.
+  ///   - takesScalars: Whether a tensor may stand for a number, as traces have it.
+  func accepts(_ value: ProgramValue, takesNumbers: Bool, takesScalars: Bool) -> Bool {
+    if Self.accepts(kind, value, isFixed: fixedCount != nil, takesScalars: takesScalars) { return true }
     return takesNumbers && kind == .tensor && Self.accepts(.number, value)
   }
 
-  private static func accepts(_ kind: OperatorSchema.Kind, _ value: ProgramValue, isFixed: Bool = false) -> Bool {
+  private static func accepts(
+    _ kind: OperatorSchema.Kind, _ value: ProgramValue, isFixed: Bool = false, takesScalars: Bool = false
+  ) -> Bool {
     switch (kind, value) {
+    case (.int, .tensor), (.double, .tensor), (.number, .tensor), (.bool, .tensor): takesScalars
     case (.any, _): true
     case (.optional, .none): true
-    case (.optional(let inner), _): accepts(inner, value, isFixed: isFixed)
+    case (.optional(let inner), _): accepts(inner, value, isFixed: isFixed, takesScalars: takesScalars)
     case (.tensor, .tensor), (.int, .int), (.double, .double), (.double, .int), (.bool, .bool),
       (.string, .string), (.number, .int), (.number, .double), (.number, .bool):
       true
     case (.list(let inner), .list), (.list(let inner), .tuple):
-      (value.items ?? []).allSatisfy { accepts(inner, $0) }
-    case (.list(let inner), _): isFixed && accepts(inner, value)
+      (value.items ?? []).allSatisfy { accepts(inner, $0, takesScalars: takesScalars) }
+    case (.list(let inner), _): isFixed && accepts(inner, value, takesScalars: takesScalars)
     default: false
     }
   }

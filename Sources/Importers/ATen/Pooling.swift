@@ -99,23 +99,77 @@ private func average(_ call: ATenCall, _ rank: Int) throws -> Value {
   let kernel = try call.ints("kernel_size", count: rank)
   let strides = try call.ints("stride", count: rank, fallback: kernel)
   let padding = try call.ints("padding", count: rank)
-  if rank > 1, let divisor = try call.optionalInt("divisor_override"), divisor != kernel.reduce(1, *) {
-    throw call.unsupported("divisor_override is \(divisor)", expected: "None")
-  }
+  let divisor = try rank > 1 ? call.optionalInt("divisor_override") : nil
   let countsPadding = try call.bool("count_include_pad")
-  guard try call.bool("ceil_mode") else {
+  guard (kernel + strides).allSatisfy({ (1...1 << 20).contains($0) }),
+    zip(padding, kernel).allSatisfy({ $0 >= 0 && 2 * $0 <= $1 })
+  else {
+    throw call.unsupported(
+      "windows \(kernel) by \(strides) with padding \(padding)", expected: "at most half a window of padding")
+  }
+  let reachesOver = try call.bool("ceil_mode")
+    && !zip(call.type(input).spatial, zip(kernel, zip(strides, padding))).allSatisfy { extent, window in
+      guard let extent = extent.constant else { return false }
+      return (extent + 2 * window.1.1 - window.0) % window.1.0 == 0
+    }
+  if !reachesOver, divisor ?? kernel.reduce(1, *) == kernel.reduce(1, *) {
     return try call.graph.averagePool(
-      input, kernel: kernel, strides: strides, padding: padding, countsPadding: countsPadding)
+      input, kernel: kernel, strides: strides, padding: padding, countsPadding: countsPadding || divisor != nil)
   }
-  let exact = zip(call.type(input).spatial, zip(kernel, zip(strides, padding))).allSatisfy { extent, window in
-    guard let extent = extent.constant else { return false }
-    return (extent + 2 * window.1.1 - window.0) % window.1.0 == 0
+  let windows = try zip(call.type(input).spatial, zip(kernel, zip(strides, padding))).map { extent, window in
+    guard let extent = extent.constant, (1...1 << 20).contains(extent) else {
+      throw call.unsupported("the input is \(call.type(input))", expected: "fixed spatial extents")
+    }
+    return AxisWindows(extent, window.0, window.1.0, window.1.1, reachesOver: reachesOver)
   }
-  guard exact else {
-    throw call.unsupported("ceil_mode leaves a window that reaches past the end", expected: "windows that fit exactly")
+  return try average(call, input, kernel, strides, padding, windows, divisor: divisor, countsPadding: countsPadding)
+}
+
+/// The windows of one axis, of which the last may reach past the end.
+private struct AxisWindows {
+  let count: Int
+  /// How much is padded at the end, so that all windows are whole.
+  let after: Int
+  /// How many elements of each window count: those of the input, and those of its padding too.
+  let inside: [Int]
+  let padded: [Int]
+
+  init(_ extent: Int, _ kernel: Int, _ stride: Int, _ padding: Int, reachesOver: Bool) {
+    let room = extent + 2 * padding - kernel
+    var count = max((room + (reachesOver ? stride - 1 : 0)) / stride + 1, 0)
+    // A window that began in the padding of the end is left out.
+    if reachesOver, count > 1, (count - 1) * stride >= extent + padding { count -= 1 }
+    self.count = count
+    after = max((count - 1) * stride + kernel - extent - padding, 0)
+    let starts = (0..<count).map { $0 * stride - padding }
+    inside = starts.map { max(min($0 + kernel, extent) - max($0, 0), 1) }
+    padded = starts.map { max(min($0 + kernel, extent + padding) - $0, 1) }
   }
-  return try call.graph.averagePool(
-    input, kernel: kernel, strides: strides, padding: padding, countsPadding: countsPadding)
+}
+
+/// Averages over whole windows, corrected where fewer elements count or another divisor is given.
+private func average(
+  _ call: ATenCall, _ input: Value, _ kernel: [Int], _ strides: [Int], _ padding: [Int], _ windows: [AxisWindows],
+  divisor: Int?, countsPadding: Bool
+) throws -> Value {
+  let padded = try call.graph.padSpatial(input, before: padding, after: windows.map(\.after))
+  let averages = try call.graph.averagePool(padded, kernel: kernel, strides: strides)
+  let type = call.type(input).elementType
+  let count = Double(kernel.reduce(1, *))
+  if let divisor {
+    guard divisor != 0 else { throw call.unsupported("divisor_override is 0", expected: "another number") }
+    return try call.graph.multiply(averages, call.scalar(count / Double(divisor), type))
+  }
+  guard windows.reduce(1.0, { $0 * Double($1.count) }) <= 0x1p24 else {
+    throw call.unsupported("windows \(kernel) of \(call.type(input))", expected: "at most 2²⁴ windows")
+  }
+  var factors = [count]
+  for window in windows {
+    factors = factors.flatMap { factor in (countsPadding ? window.padded : window.inside).map { factor / Double($0) } }
+  }
+  let constant = call.graph.constant(
+    Tensor(factors, Shape(windows.map(\.count))).converted(to: type), name: "factors")
+  return try call.graph.multiply(averages, constant)
 }
 
 private func adaptive(_ call: ATenCall, _ rank: Int, isMaximum: Bool) throws -> Value {
@@ -145,25 +199,39 @@ private func adaptive(_ call: ATenCall, _ rank: Int, isMaximum: Bool) throws -> 
     return isMaximum
       ? try call.graph.maxPool(input, kernel: kernel) : try call.graph.averagePool(input, kernel: kernel)
   }
-  guard !isMaximum else {
-    throw call.unsupported("\(extents) in windows for \(sizes)", expected: "sizes that divide the extents")
+  // Windows of different lengths.
+  guard zip(extents, sizes).allSatisfy({ Double($0) * Double($1) <= 0x1p24 }) else {
+    throw call.unsupported("\(extents) in windows for \(sizes)", expected: "smaller extents")
   }
-  // Windows of different lengths: a product with a matrix of weights along each axis.
   var result = input
   for (axis, (extent, size)) in zip(extents, sizes).enumerated() where extent != size {
-    var weights = [Float](repeating: 0, count: extent * size)
-    for column in 0..<size {
-      let start = column * extent / size
-      let end = ((column + 1) * extent + size - 1) / size
-      for row in start..<end { weights[row * size + column] = 1 / Float(end - start) }
+    let bounds = (0..<size).map { ($0 * extent / size, (($0 + 1) * extent + size - 1) / size) }
+    if isMaximum {
+      // As many elements for each, the last again where a window has fewer.
+      let length = bounds.map { $0.1 - $0.0 }.max() ?? 1
+      let places = bounds.flatMap { start, end in (0..<length).map { Int64(min(start + $0, end - 1)) } }
+      let indices = call.graph.constant(places, shape: [size, length], name: "windows")
+      let gathered = try call.graph.gather(result, indices, axis: axis + 2)
+      result = try call.graph.reduceMax(gathered, axes: [axis + 3], keepsAxes: false)
+    } else {
+      var weights = [Float](repeating: 0, count: extent * size)
+      for (column, (start, end)) in bounds.enumerated() {
+        for row in start..<end { weights[row * size + column] = 1 / Float(end - start) }
+      }
+      result = try call.product(result, along: axis + 2, with: weights, [extent, size])
     }
-    let matrix = call.graph.constant(weights, shape: [extent, size], name: "windows")
-    var order = Array(0..<rank + 2)
-    order.swapAt(axis + 2, rank + 1)
-    let isLast = axis == rank - 1
-    let turned = isLast ? result : try call.graph.transpose(result, order)
-    let product = try call.graph.matmul(turned, matrix)
-    result = isLast ? product : try call.graph.transpose(product, order)
   }
   return result
+}
+
+extension ATenCall {
+  /// Each row of an axis times a matrix `[extent, size]`.
+  func product(_ input: Value, along axis: Int, with weights: [Float], _ shape: [Int]) throws -> Value {
+    let type = type(input)
+    let matrix = graph.constant(
+      Tensor(weights, Shape(shape)).converted(to: type.elementType), name: "windows")
+    var order = Array(0..<type.rank)
+    order.swapAt(axis, type.rank - 1)
+    return try transpose(graph.matmul(transpose(input, order), matrix), order)
+  }
 }

@@ -110,6 +110,30 @@ let resizeOperators: [ATenOperator] =
     ),
   ].map { schema, mode in .value(schema) { try resizeToSize($0, mode) } }
   + [
+    .value(
+      """
+      _upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, \
+      float[]? scale_factors) -> Tensor
+      """
+    ) { try smoothed($0, isCubic: false) },
+    .value(
+      """
+      _upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, \
+      float[]? scale_factors) -> Tensor
+      """
+    ) { try smoothed($0, isCubic: true) },
+    .value(
+      """
+      _upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, \
+      float? scales_w=None) -> Tensor
+      """
+    ) { try smoothed($0, isCubic: false) },
+    .value(
+      """
+      _upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, \
+      float? scales_w=None) -> Tensor
+      """
+    ) { try smoothed($0, isCubic: true) },
     .value("pixel_shuffle(Tensor self, int upscale_factor) -> Tensor") { call in
       let input = try call.value("self")
       let factor = try call.int("upscale_factor")
@@ -215,4 +239,60 @@ private func resize(_ call: ATenCall, _ input: Value, _ mode: ResizeMode, scales
   return try call.graph.gridSample(
     call.value("input"), grid: call.value("grid"), mode: modes[mode], padding: paddings[padding],
     alignsCorners: call.bool("align_corners"))
+}
+
+// MARK: Antialiasing
+
+/// Interpolation whose kernel widens where the image shrinks: a product with a matrix of weights along each axis.
+private func smoothed(_ call: ATenCall, isCubic: Bool) throws -> Value {
+  let hasFactors = call.operation.schema.parameters.contains { $0.name == "scale_factors" }
+  let input = try input(call, hasFactors ? "input" : "self")
+  let extents = call.type(input).spatial.map { $0.constant ?? 1 }
+  let scales: [Double?]
+  if hasFactors {
+    scales = try call.isNone("scale_factors") ? [] : call.doubles("scale_factors").map { $0 }
+  } else {
+    scales = [try call.optionalDouble("scales_h"), try call.optionalDouble("scales_w")]
+  }
+  let sizes =
+    try call.isNone("output_size")
+    ? zip(extents, scales).map { Int((Double($0) * ($1 ?? 1)).rounded(.down)) } : call.ints("output_size", count: 2)
+  guard extents.count == 2, sizes.count == 2, (sizes + extents).allSatisfy({ (1...1 << 14).contains($0) }),
+    zip(sizes, extents).allSatisfy({ $0 * $1 <= 1 << 24 }),
+    scales.allSatisfy({ ($0 ?? 1) > 0 })
+  else { throw call.unsupported("the sizes are \(sizes) for \(extents)", expected: "two positive numbers") }
+  let alignsCorners = try call.bool("align_corners")
+  var result = input
+  for axis in 0..<2 where sizes[axis] != extents[axis] {
+    let given = axis < scales.count ? scales[axis] : nil
+    let step =
+      alignsCorners
+      ? (sizes[axis] > 1 ? Double(extents[axis] - 1) / Double(sizes[axis] - 1) : 0)
+      : given.map { 1 / $0 } ?? Double(extents[axis]) / Double(sizes[axis])
+    let weights = smoothingWeights(extents[axis], sizes[axis], step: step, isCubic: isCubic)
+    result = try call.product(result, along: axis + 2, with: weights, [extents[axis], sizes[axis]])
+  }
+  return result
+}
+
+/// Row by row for the old elements, the weights of each new one (`aten/src/ATen/native/cpu/UpSampleKernel.cpp`).
+private func smoothingWeights(_ extent: Int, _ size: Int, step: Double, isCubic: Bool) -> [Float] {
+  let radius = (isCubic ? 2.0 : 1.0) * max(step, 1)
+  let inverse = 1 / max(step, 1)
+  var weights = [Float](repeating: 0, count: extent * size)
+  for column in 0..<size {
+    let centre = step * (Double(column) + 0.5)
+    let start = max(Int(centre - radius + 0.5), 0)
+    let end = min(Int(centre + radius + 0.5), extent)
+    let values = (start..<max(end, start)).map { row -> Double in
+      let distance = abs((Double(row) - centre + 0.5) * inverse)
+      if !isCubic { return max(1 - distance, 0) }
+      // The cubic kernel of steepness -½.
+      if distance < 1 { return (1.5 * distance - 2.5) * distance * distance + 1 }
+      return distance < 2 ? ((-0.5 * distance + 2.5) * distance - 4) * distance + 2 : 0
+    }
+    let sum = values.reduce(0, +)
+    for (index, value) in values.enumerated() { weights[(start + index) * size + column] = Float(sum == 0 ? 0 : value / sum) }
+  }
+  return weights
 }

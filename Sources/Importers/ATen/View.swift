@@ -12,8 +12,8 @@ let viewOperators: [ATenOperator] =
     .any("reshape_as(Tensor self, Tensor other) -> Tensor") { try reshaped($0, $0.type($0.value("other")).shape) },
     .any("flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor") { call in
       let shape = call.type(try call.value("self")).shape
-      let first = try call.axis(call.int("start_dim"), rank: shape.count)
-      let last = try call.axis(call.int("end_dim"), rank: shape.count)
+      let first = try call.axis(call.int("start_dim"), rank: shape.count, allowsScalar: true)
+      let last = try call.axis(call.int("end_dim"), rank: shape.count, allowsScalar: true)
       guard first <= last else { throw call.unsupported("axes \(first) to \(last)", expected: "start_dim ≤ end_dim") }
       let merged = shape.isEmpty ? Dimension(1) : shape[first...last].reduce(1, *)
       return try reshaped(call, shape.prefix(first) + [merged] + shape.dropFirst(last + 1))
@@ -43,16 +43,20 @@ let viewOperators: [ATenOperator] =
     .any("t(Tensor self) -> Tensor") { call in
       try call.type(call.value("self")).rank < 2 ? call.arguments[0] : swapped(call, 0, 1)
     },
+    .any("ravel(Tensor self) -> Tensor") { try reshaped($0, [$0.type($0.value("self")).count]) },
     .any("numpy_T(Tensor self) -> Tensor") { call in
       try permuted(call, Array((0..<call.type(call.value("self")).rank).reversed()))
     },
+    .any("mT(Tensor self) -> Tensor") { try swapped($0, -2, -1) },
+    .any("mH(Tensor self) -> Tensor") { try swapped($0, -2, -1) },
+    .any("adjoint(Tensor self) -> Tensor") { try swapped($0, -2, -1) },
     .any("movedim.int(Tensor self, int source, int destination) -> Tensor") {
       try moved($0, [$0.int("source")], [$0.int("destination")])
     },
     .any("movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor") {
       try moved($0, $0.ints("source"), $0.ints("destination"))
     },
-    .any("expand(Tensor self, SymInt[] size, bool implicit=False) -> Tensor") { call in
+    .any("expand(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor") { call in
       try expanded(call, call.dimensions("size"))
     },
     .any("expand_as(Tensor self, Tensor other) -> Tensor") { call in
@@ -63,10 +67,14 @@ let viewOperators: [ATenOperator] =
       let shape = call.type(try call.value("self")).shape
       let axis = try call.axis(call.int("dim"), rank: shape.count)
       let index = try call.int("index")
-      guard let extent = shape[axis].constant, (-extent..<extent).contains(index) else {
-        throw call.unsupported("index \(index) of axis \(axis), which has \(shape[axis])", expected: "a fixed extent")
+      // The first and the last of a batch are there whatever its size.
+      guard let extent = shape[axis].constant ?? (index == 0 || index == -1 ? 1 : nil) else {
+        throw ImportError.undecidable(what: "whether axis \(axis), \(shape[axis]), has the index \(index)")
       }
-      let place = index < 0 ? index + extent : index
+      guard (-extent..<extent).contains(index) else {
+        throw call.unsupported("index \(index) of axis \(axis), which has \(shape[axis])", expected: "one that it has")
+      }
+      let place = index < 0 && shape[axis].constant != nil ? index + extent : index
       return try call.view(
         { writer, value in
           try writer.graph.gather(
@@ -116,16 +124,31 @@ let viewOperators: [ATenOperator] =
       guard (1...1 << 16).contains(count) else { throw call.unsupported("\(count) sections") }
       return try parts(call, axis, (0..<count).map { extent / count + ($0 < extent % count ? 1 : 0) })
     },
+    .any("tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[]") { call in
+      let (axis, extent) = try fixedAxis(call)
+      let places = [0] + (try call.ints("indices")).map { min(max($0 < 0 ? $0 + extent : $0, 0), extent) } + [extent]
+      guard zip(places, places.dropFirst()).allSatisfy({ $0 <= $1 }) else { throw call.unsupported("cuts at \(places)") }
+      return try parts(call, axis, zip(places, places.dropFirst()).map { $1 - $0 })
+    },
+    .any("diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor", diagonal),
     .any("unbind.int(Tensor self, int dim=0) -> Tensor[]") { call in
       let (axis, extent) = try fixedAxis(call)
       guard extent <= 1 << 16 else { throw call.unsupported("\(extent) parts") }
       let input = try call.value("self")
-      if extent == 1 { return call.result([try call.graph.squeeze(input, axes: [axis])]) }
-      return call.result(
-        try (0..<extent).map { index in
-          try call.graph.gather(
-            input, call.graph.constant([Int64(index)], shape: [], name: "index"), axis: axis)
-        })
+      let base = try call.tensor("self")
+      let parts = try (0..<extent).map { index -> ProgramValue in
+        let derive: (ProgramWriter, Value) throws -> Value = { writer, value in
+          extent == 1
+            ? try writer.graph.squeeze(value, axes: [axis])
+            : try writer.graph.gather(
+              value, writer.graph.constant([Int64(index)], shape: [], name: "index"), axis: axis)
+        }
+        let view = ProgramTensor.View(base: base, derive: derive) { writer, base, part in
+          try writer.replacing(base, axis: axis, index..<index + 1, by: writer.graph.unsqueeze(part, axes: [axis]))
+        }
+        return .tensor(ProgramTensor(try derive(call.writer, input), view: view))
+      }
+      return .list(ProgramList(parts))
     },
     .value("unfold(Tensor self, int dimension, int size, int step) -> Tensor") { call in
       let input = try call.value("self")
@@ -145,11 +168,11 @@ let viewOperators: [ATenOperator] =
     },
   ]
   + [
-    "contiguous(Tensor self, MemoryFormat memory_format=None) -> Tensor", "alias(Tensor self) -> Tensor",
-    "detach(Tensor self) -> Tensor", "lift_fresh(Tensor self) -> Tensor", "data(Tensor self) -> Tensor",
+    "contiguous(Tensor self, *, MemoryFormat memory_format=None) -> Tensor", "alias(Tensor self) -> Tensor",
+    "positive(Tensor self) -> Tensor", "detach(Tensor self) -> Tensor", "lift_fresh(Tensor self) -> Tensor", "data(Tensor self) -> Tensor",
   ].map(ATenOperator.identity)
   + [
-    .value("clone(Tensor self, MemoryFormat? memory_format=None) -> Tensor") { try $0.value("self") },
+    .value("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor") { try $0.value("self") },
     .value("lift_fresh_copy(Tensor self) -> Tensor") { try $0.value("self") },
     .any("resolve_conj(Tensor self) -> Tensor") { $0.arguments[0] },
     .any("resolve_neg(Tensor self) -> Tensor") { $0.arguments[0] },
@@ -206,7 +229,10 @@ extension ATenCall {
           writer.graph.constant([Int64($0.1)], name: $0.0)
         }
         return try writer.graph.apply("Slice", [value] + operands)[0]
-      }, nil)
+      },
+      { writer, base, part in
+        try writer.replacing(base, axis: axis, at: Array(stride(from: lower, to: upper, by: step)), by: part)
+      })
   }
 }
 
@@ -246,6 +272,19 @@ extension ProgramWriter {
     parts.append(part)
     if range.upperBound < extent { parts.append(try graph.slice(base, axis: axis, range.upperBound..<extent)) }
     return parts.count == 1 ? part : try graph.concat(parts, axis: axis)
+  }
+
+  /// The base with the entries `places` of one axis replaced, those of a place that is named twice by the last.
+  func replacing(_ base: Value, axis: Int, at places: [Int], by part: Value) throws -> Value {
+    guard let extent = type(of: base).shape[axis].constant, extent <= 1 << 24,
+      places.allSatisfy({ (0..<extent).contains($0) })
+    else {
+      throw ImportError.undecidable(what: "a change of a part of \(type(of: base))")
+    }
+    var sources = Array(0..<Int64(extent))
+    for (index, place) in places.enumerated() { sources[place] = Int64(extent + index) }
+    let joined = try graph.concat([base, cast(part, to: type(of: base).elementType)], axis: axis)
+    return try graph.gather(joined, graph.constant(sources, name: "places"), axis: axis)
   }
 
   /// The value stretched to `shape`, whose extents may be symbolic.
@@ -290,6 +329,34 @@ extension ProgramWriter {
   }
 }
 
+/// The two axes become one, of which the diagonal is every (columns + 1)-th entry.
+@Sendable private func diagonal(_ call: ATenCall) throws -> ProgramValue {
+  let shape = call.type(try call.value("self")).shape
+  let (first, second) = (try call.axis(call.int("dim1"), rank: shape.count), try call.axis(call.int("dim2"), rank: shape.count))
+  let offset = try call.int("offset")
+  guard first != second, let rows = shape[first].constant, let columns = shape[second].constant, abs(offset) < 1 << 20,
+    rows * columns <= 1 << 24
+  else { throw call.unsupported("a diagonal of \(call.type(try call.value("self")))", expected: "two fixed axes") }
+  let length = max(offset >= 0 ? min(rows, columns - offset) : min(rows + offset, columns), 0)
+  let start = offset >= 0 ? offset : -offset * columns
+  let places = (0..<length).map { start + $0 * (columns + 1) }
+  let others = shape.indices.filter { $0 != first && $0 != second }
+  let order = others + [first, second]
+  let outer = others.map { shape[$0] }
+  return try call.view(
+    { writer, value in
+      let merged = try writer.reshape(writer.transpose(value, order), outer + [Dimension(rows * columns)])
+      let indices = writer.graph.constant(places.map(Int64.init), name: "diagonal")
+      return try writer.graph.gather(merged, indices, axis: outer.count)
+    },
+    { writer, base, part in
+      let merged = try writer.reshape(writer.transpose(base, order), outer + [Dimension(rows * columns)])
+      let changed = try writer.replacing(merged, axis: outer.count, at: places, by: part)
+      let split = try writer.reshape(changed, outer + [shape[first], shape[second]])
+      return try writer.transpose(split, shape.indices.map { axis in order.firstIndex(of: axis) ?? axis })
+    })
+}
+
 @Sendable private func reshapeOperator(_ call: ATenCall) throws -> ProgramValue {
   let name = call.operation.schema.parameters[1].name
   let count = call.type(try call.value("self")).count
@@ -304,7 +371,8 @@ private func reshaped(_ call: ATenCall, _ shape: some Sequence<Dimension>) throw
 
 private func squeezed(_ call: ATenCall, _ axes: [Int]) throws -> ProgramValue {
   let shape = call.type(try call.value("self")).shape
-  let dropped = Set(try axes.map { try call.axis($0, rank: shape.count) }.filter { shape.indices.contains($0) })
+  let dropped = Set(try axes.map { try call.axis($0, rank: shape.count, allowsScalar: true) }
+    .filter { shape.indices.contains($0) })
   for axis in dropped where shape[axis].constant == nil {
     throw ImportError.undecidable(what: "whether axis \(axis) of \(shape[axis]) is squeezed")
   }
@@ -363,5 +431,15 @@ private func fixedAxis(_ call: ATenCall) throws -> (Int, Int) {
 
 private func parts(_ call: ATenCall, _ axis: Int, _ lengths: [Int]) throws -> ProgramValue {
   if lengths.count == 1 { return .list(ProgramList([call.arguments[0]])) }
-  return call.result(try call.graph.split(call.value("self"), axis: axis, lengths))
+  let base = try call.tensor("self")
+  var start = 0
+  let parts = zip(try call.graph.split(call.value("self"), axis: axis, lengths), lengths).map { part, length in
+    let range = start..<start + length
+    start += length
+    let view = ProgramTensor.View(
+      base: base, derive: { try $0.graph.slice($1, axis: axis, range) },
+      writeBack: { try $0.replacing($1, axis: axis, range, by: $2) })
+    return ProgramValue.tensor(ProgramTensor(part, view: view))
+  }
+  return .list(ProgramList(parts))
 }

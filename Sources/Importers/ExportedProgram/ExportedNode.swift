@@ -29,8 +29,8 @@ struct ExportedNode {
   }
 
   var isSupported: Bool {
-    guard let (name, overload) = operation, let candidates = ATenOperator.candidates(name) else { return false }
-    return overload == nil || candidates.operators.contains { $0.schema.overload == overload }
+    guard let (name, overload) = operation else { return false }
+    return ATenOperator.candidates(name, overload: overload) != nil
   }
 
   /// The path of the module that calls it: `blocks.0.attn`.
@@ -98,6 +98,8 @@ struct ExportedNode {
     }
     switch (kind, content) {
     case ("as_none", _): return .none
+    // Versions before 2.3 write the name alone.
+    case ("as_tensor", .string(let name)): return try named(name, values)
     case ("as_tensor", _), ("as_optional_tensor", .dictionary):
       if let (tag, inner) = content.union, tag != "name" { return try value(.dictionary([tag: inner]), values) }
       return try named(content.child("name")?.text, values)
@@ -170,7 +172,9 @@ struct ExportedNode {
       case "as_tensor":
         guard let name = content.child("name")?.text else { continue }
         let items = result.items
-        values[name] = outputs.count > 1 ? (items.flatMap { index < $0.count ? $0[index] : nil } ?? .none) : result
+        // Results behind the first that only training needs aren't computed.
+        values[name] =
+          outputs.count > 1 ? (items.map { index < $0.count ? $0[index] : .none } ?? (index == 0 ? result : .none)) : result
         if outputs.count == 1, let first = items?.first { values[name] = first }
       case "as_tensors":
         let items = result.items ?? []

@@ -149,12 +149,13 @@ extension ConfigValue {
   var integer: Int? { if case .int(let value) = self { value } else { nil } }
   var text: String? { if case .string(let value) = self { value } else { nil } }
   var list: [ConfigValue]? { if case .list(let items) = self { items } else { nil } }
-  /// The one entry of a union: its tag and its value.
+  /// The one entry of a union: its tag and its value. Versions before 2.3 write null for all other tags.
   var union: (tag: String, value: ConfigValue)? {
-    guard case .dictionary(let entries) = self, entries.count == 1, let first = entries.elements.first else {
-      return nil
-    }
-    return (first.key, first.value)
+    guard case .dictionary(let entries) = self else { return nil }
+    if entries.count == 1, let only = entries.elements.first { return (only.key, only.value) }
+    let given = entries.elements.filter { if case .null = $0.value { false } else { true } }
+    if given.isEmpty, entries["as_none"] != nil { return ("as_none", .null) }
+    return given.count == 1 ? (given[0].key, given[0].value) : nil
   }
   /// A size that is a number.
   var fixedSize: Int? { child("as_int")?.integer }

@@ -37,6 +37,7 @@ package struct ExportedProgram: Sendable {
   /// The version of torch.export's schema, `8.20`.
   package var schemaVersion: String {
     let version = archive.program.child("schema_version")
+    if let number = version?.integer { return "\(number)" }
     return "\(version?.child("major")?.integer ?? 0).\(version?.child("minor")?.integer ?? 0)"
   }
 

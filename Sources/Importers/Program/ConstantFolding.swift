@@ -1,12 +1,16 @@
 import Graphs
+import Interpreter
 import OrderedCollections
 import Tensors
 
 /// Evaluates the nodes that depend on constants alone, as they are added to a graph: masks, position indices, weights
 /// that are transposed before use.
 struct ConstantFolding {
-  /// Larger results are left to the engine, but for views, which cost nothing.
+  /// Larger results are left to the engine, but for views, which cost nothing, and what is no larger than its operands.
   private static let countLimit = 1 << 24
+  /// The elements up to which a result may be larger than the operands it is computed from: the masks of shifted
+  /// windows grow by hundreds.
+  private static let growthLimit = 1 << 18
 
   private var tensors: [Value: Tensor] = [:]
   private var replacements: [Value: Value] = [:]
@@ -29,9 +33,11 @@ struct ConstantFolding {
       let inputs = node.inputs.map { $0.flatMap { graph.constant($0) ?? tensors[$0] } }
       guard zip(inputs, node.inputs).allSatisfy({ $0 != nil || $1 == nil }) else { continue }
       let types = node.outputs.map { graph.type(of: $0) }
-      guard types.allSatisfy({ ($0.count.constant ?? .max) <= Self.countLimit }) || Self.isView(node.operator) else {
-        continue
-      }
+      let counts = types.map { $0.count.constant ?? .max }
+      let operandCount = inputs.reduce(0) { $0 + ($1?.storedCount ?? 0) }
+      guard Self.isView(node.operator)
+        || counts.allSatisfy({ $0 <= Self.countLimit && ($0 <= Self.growthLimit || $0 <= 2 * operandCount) })
+      else { continue }
       guard let results = ConstantEvaluation(node, inputs, types).results else { continue }
       for (output, result) in zip(node.outputs, results) { tensors[output] = result }
     }
@@ -81,17 +87,40 @@ struct ConstantEvaluation {
       guard let condition = array(0, shape), let then = array(1, shape), let otherwise = array(2, shape) else {
         return nil
       }
-      return [tensor(zip(condition, zip(then, otherwise)).map { $0 != 0 ? $1.0 : $1.1 }, type, shape)]
+      let values = [Double](unsafeUninitializedCapacity: condition.count) { target, count in
+        for index in 0..<condition.count { target[index] = condition[index] != 0 ? then[index] : otherwise[index] }
+        count = condition.count
+      }
+      return [tensor(values, type, shape)]
     case "Not": return array(0, shape).map { [tensor($0.map { $0 == 0 ? 1 : 0 }, type, shape)] }
     default:
       // 64-bit integers beyond 2⁵³ would lose digits on the way through doubles.
-      if inputs.count == 1 { return unary(type, shape).map { [$0] } }
-      return binary(type, shape).map { [$0] }
+      if let result = inputs.count == 1 ? unary(type, shape) : binary(type, shape) { return [result] }
+      return interpreted
     }
   }
 
+  /// What the interpreter gives, which computes in float32: not for integers, which it could round, nor for random
+  /// numbers, which the engine draws, nor for products whose cost isn't bounded by the size of their result.
+  private var interpreted: [Tensor]? {
+    let result = Double(types.first?.count.constant ?? .max)
+    let operand = Double(inputs.first??.count ?? .max)
+    let isProduct = ["MatMul", "Gemm", "Conv", "ConvTranspose"].contains(node.operator)
+    guard !node.operator.hasPrefix("Random"), types.allSatisfy({ $0.elementType.isFloatingPoint }),
+      inputs.first??.elementType.isFloatingPoint ?? false,
+      isProduct ? result * operand <= 0x1p30 : max(result, operand) <= 0x1p26
+    else { return nil }
+    return try? Evaluation(node, inputs, types: types).results()
+  }
+
+  private static let unaryOperators: Set = ["Neg", "Abs", "Sqrt", "Floor", "Ceil", "Round", "Reciprocal", "Sign"]
+  private static let binaryOperators: Set = [
+    "Add", "Sub", "Mul", "Div", "Min", "Max", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or",
+    "Xor",
+  ]
+
   private func unary(_ type: TensorType, _ shape: Shape) -> Tensor? {
-    guard let values = array(0, shape) else { return nil }
+    guard Self.unaryOperators.contains(node.operator), let values = array(0, shape) else { return nil }
     func result(_ operation: (Double) -> Double) -> Tensor { tensor(values.map(operation), type, shape) }
     switch node.operator {
     case "Neg": return result { -$0 }
@@ -107,7 +136,7 @@ struct ConstantEvaluation {
   }
 
   private func binary(_ type: TensorType, _ shape: Shape) -> Tensor? {
-    guard inputs.count == 2, let left = array(0, shape), let right = array(1, shape) else { return nil }
+    guard inputs.count == 2, Self.binaryOperators.contains(node.operator), let left = array(0, shape), let right = array(1, shape) else { return nil }
     @inline(__always) func result(_ operation: (Double, Double) -> Double) -> Tensor {
       let values = [Double](unsafeUninitializedCapacity: left.count) { target, count in
         for index in 0..<left.count { target[index] = operation(left[index], right[index]) }
@@ -200,12 +229,25 @@ struct ConstantEvaluation {
     let axis = int("axis") < 0 ? int("axis") + input.shape.rank : int("axis")
     let extent = input.shape[axis]
     guard indices.allSatisfy({ (-extent..<extent).contains($0) }) else { return nil }
-    if indices.isEmpty { return nil }
-    let parts = indices.map { index in
-      let place = index < 0 ? index + extent : index
-      return input.sliced(axis, place..<place + 1)
+    if indices.isEmpty || input.count == 0 { return nil }
+    let source = input.contiguous()
+    let outer = input.shape.dimensions[..<axis].reduce(1, *)
+    let inner = input.shape.dimensions[(axis + 1)...].reduce(1, *) * input.elementType.byteCount
+    var result = Tensor(input.elementType, shape, isZeroed: false)
+    result.withMutableBytes { target in
+      source.withUnsafeBytes { bytes in
+        var end = 0
+        for row in 0..<outer {
+          for index in indices {
+            let start = (row * extent + (index < 0 ? index + extent : index)) * inner
+            UnsafeMutableRawBufferPointer(rebasing: target[end..<end + inner])
+              .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + inner]))
+            end += inner
+          }
+        }
+      }
     }
-    return [Self.join(parts, axis: axis).reshaped(shape)]
+    return [result]
   }
 
   /// Tensors of the same type joined along `axis`.
@@ -231,5 +273,12 @@ struct ConstantEvaluation {
       }
     }
     return result
+  }
+}
+
+extension Tensor {
+  /// The elements that lie in memory: a stretched tensor has fewer than its shape says.
+  fileprivate var storedCount: Int {
+    zip(shape.dimensions, strides).reduce(1) { $0 * ($1.1 == 0 ? min($1.0, 1) : $1.0) }
   }
 }

@@ -295,8 +295,7 @@ extension TorchScriptInterpreter {
     let parts = dotted.split(separator: ".").map(String.init)
     let name = parts[parts.count - 1]
     if parts[0] == "ops", parts.count == 3, parts[1] != "prim", parts[1] != "aten" {
-      throw ImportError.unsupportedOperators(
-        [UnsupportedOperator(name: "\(parts[1])::\(name)", places: [scope])])
+      throw ImportError.unsupportedOperators(unsupported(beginningWith: "\(parts[1])::\(name)"))
     }
     switch name {
     case "RaiseException":

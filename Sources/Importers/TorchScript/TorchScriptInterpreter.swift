@@ -182,14 +182,24 @@ final class TorchScriptInterpreter {
     _ name: String, _ arguments: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)]
   ) throws -> ProgramValue {
     guard let binding = try ATenOperator.bind(name, overload: nil, positional: arguments, keywords: keywords) else {
-      throw ImportError.unsupportedOperators(unsupported(beginningWith: name))
+      throw ImportError.unsupportedOperators(unsupported(beginningWith: "aten::\(name)"))
     }
     return try writer.apply(binding.operation, binding.arguments, isInPlace: binding.isInPlace, scope: scope)
   }
 
-  /// The operator that was met, and all others that the code read so far names and the table lacks.
-  private func unsupported(beginningWith name: String) -> [UnsupportedOperator] {
-    var found: OrderedDictionary<String, [String]> = ["aten::\(name)": []]
+  /// The operator that was met, and all others that the code of the modules and its functions names and the table lacks.
+  func unsupported(beginningWith name: String) -> [UnsupportedOperator] {
+    var found: OrderedDictionary<String, Set<String>> = [name: [scope.isEmpty ? "the root module" : scope]]
+    var functions: OrderedDictionary<String, String> = [:]
+    func search(_ body: [Statement], _ place: String) {
+      for (called, position) in CalledNames.all(in: body) {
+        if called.hasPrefix("__torch__.") {
+          functions[called] = functions[called] ?? place
+        } else if let lacking = Self.lacking(called) {
+          found[lacking, default: []].insert("\(place), line \(position.line)")
+        }
+      }
+    }
     var pending = [root]
     var seen: Set<ObjectIdentifier> = []
     while let object = pending.popLast() {
@@ -197,24 +207,35 @@ final class TorchScriptInterpreter {
       for value in object.attributes.values {
         if case .object(let child) = value { pending.append(child) }
       }
-      guard case .class(let definition)? = try? definition(object.className),
-        let forward = definition.method("forward")
-      else { continue }
-      for (operation, position) in OperatorNames.all(in: forward.body) where ATenOperator.candidates(operation) == nil {
-        let place = "\(object.path.isEmpty ? "the root module" : object.path), line \(position.line)"
-        if !(found["aten::\(operation)"] ?? []).contains(place) {
-          found["aten::\(operation)", default: []].append(place)
-        }
+      guard case .class(let definition)? = try? definition(object.className) else { continue }
+      for statement in definition.body {
+        guard case .function(let method) = statement.kind else { continue }
+        search(method.body, object.path.isEmpty ? "the root module" : object.path)
       }
     }
-    // A function outside the modules is told by the module that calls it.
-    if found["aten::\(name)"]?.isEmpty == true { found["aten::\(name)"] = [scope.isEmpty ? "the root module" : scope] }
+    var index = 0
+    while index < functions.count, index < 10_000 {
+      let (function, place) = functions.elements[index]
+      if case .function(let body)? = try? definition(function) { search(body.body, place) }
+      index += 1
+    }
+    // The module alone is less than its lines.
+    if let places = found[name], places.count > 1 { found[name] = places.filter { $0.contains(", line ") } }
     return found.map { UnsupportedOperator(name: $0.key, places: $0.value.sorted()) }
+  }
+
+  /// The operator that a call names, `aten::relu`, when the table lacks it.
+  private static func lacking(_ called: String) -> String? {
+    let parts = called.split(separator: ".").map(String.init)
+    if parts.count == 2, parts[0] == "torch" { return ATenOperator.candidates(parts[1]) == nil ? "aten::\(parts[1])" : nil }
+    guard parts.count == 3, parts[0] == "ops", parts[1] != "prim" else { return nil }
+    if parts[1] == "aten", ATenOperator.candidates(parts[2]) != nil { return nil }
+    return "\(parts[1])::\(parts[2])"
   }
 }
 
-/// The operators that a piece of code names.
-private enum OperatorNames {
+/// The operators and functions that a piece of code calls.
+private enum CalledNames {
   static func all(in statements: [Statement]) -> [(name: String, position: SourcePosition)] {
     statements.flatMap { statement -> [(name: String, position: SourcePosition)] in
       switch statement.kind {
@@ -231,8 +252,10 @@ private enum OperatorNames {
 
   private static func names(_ expression: Expression) -> [(name: String, position: SourcePosition)] {
     var found = expression.children.flatMap(names)
-    if case .call(let function, _) = expression.kind, let name = function.dottedName, name.hasPrefix("torch.") {
-      found.append((String(name.split(separator: ".").last ?? ""), expression.position))
+    if case .call(let function, _) = expression.kind, let name = function.dottedName,
+      ["torch.", "ops.", "__torch__."].contains(where: name.hasPrefix)
+    {
+      found.append((name, expression.position))
     }
     return found
   }

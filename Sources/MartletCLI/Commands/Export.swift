@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnostics
 import Engines
 import Pipelines
+import Tensors
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -33,6 +34,12 @@ struct Export: ParsableCommand {
 
   @Option(help: "The input's shape, N,C,D,H,W; or the spatial extents alone.")
   var inputShape: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A further input of a TorchScript program: its shape, and the type of its elements where it isn't float32.",
+      valueName: "1,77,768 or 1:int64"))
+  var furtherInput: [String] = []
 
   @Option(help: "The smallest, the best and the largest batch, 1,4,8. Default: the one of the input's shape.")
   var dynamicBatch: String?
@@ -83,6 +90,7 @@ struct Export: ParsableCommand {
   private func options() throws -> ExportOptions {
     var options = ExportOptions()
     options.network = try network.options(inputShape: inputShape)
+    options.network.furtherInputs = try furtherInput.map(OptionError.inputType)
     options.precision = try .parse(precision)
     options.dynamicBatch = try dynamicBatch.map {
       try BatchRange(try OptionError.numbers($0, option: "--dynamic-batch"))

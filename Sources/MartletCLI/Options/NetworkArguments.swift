@@ -3,6 +3,7 @@ import Bundles
 import Diagnostics
 import Engines
 import Pipelines
+import Tensors
 
 /// Which network of a model is meant, and with which weights.
 struct NetworkArguments: ParsableArguments {
@@ -102,6 +103,7 @@ struct OutputArguments: ParsableArguments {
 enum OptionError: DiagnosedError {
   case notNumbers(option: String, text: String)
   case notBytes(option: String, text: String)
+  case unknownElementType(String)
   case unknownTarget(String, known: [String])
   case emptyFolder
 
@@ -111,6 +113,10 @@ enum OptionError: DiagnosedError {
       Diagnosis(.usage, "\(option) is '\(text)'", expected: "whole numbers with commas, such as 1,1,96,96,96")
     case .notBytes(let option, let text):
       Diagnosis(.usage, "\(option) is '\(text)'", expected: "a number of bytes above 0, such as 1073741824, 512M or 2G")
+    case .unknownElementType(let name):
+      Diagnosis(
+        .usage, "there is no element type '\(name)'",
+        expected: ElementType.allCases.map(\.rawValue).joined(separator: ", "))
     case .unknownTarget(let name, let known):
       Diagnosis(.usage, "there is no target '\(name)'", expected: known.joined(separator: ", "))
     case .emptyFolder:
@@ -133,6 +139,16 @@ enum OptionError: DiagnosedError {
   /// An unset variable of a script must not scatter results over the current folder.
   static func requireFolder(_ output: String) throws {
     guard !output.isEmpty else { throw emptyFolder }
+  }
+
+  /// The shape and type of `1,77,768` or `1:int64`.
+  static func inputType(_ text: String) throws -> NetworkOptions.InputType {
+    let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+    let name = parts.count > 1 ? parts[1] : ElementType.float32.rawValue
+    guard let type = ElementType(rawValue: name) else { throw unknownElementType(name) }
+    let shape = try numbers(parts.first ?? "", option: "--further-input")
+    guard shape.allSatisfy({ $0 > 0 }), shape.count <= 16 else { throw notNumbers(option: "--further-input", text: text) }
+    return NetworkOptions.InputType(shape: shape, elementType: type)
   }
 
   /// The numbers of `1,1,96,96,96`.

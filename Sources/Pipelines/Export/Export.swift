@@ -134,7 +134,7 @@ package struct Export: Sendable {
     }
     var prepared = Prepared(
       network: ExportedNetwork(graph: rewritten.graph, batch: batch), source: source, check: nil,
-      notes: rewritten.notes)
+      notes: rewritten.notes + randomNotes(original))
     if options.precision == .fp16, options.verifies {
       // One sample tells as much as a batch of them.
       let single = try PassDriver([FixedBatch(1)]).run(original).graph
@@ -143,6 +143,12 @@ package struct Export: Sendable {
         original: single, half: rewritten.graph, backend: OpenVINOBackend(library: library))
     }
     return prepared
+  }
+
+  private func randomNotes(_ graph: Graph) -> [String] {
+    let outputs = graph.randomOutputs
+    if outputs.isEmpty { return [] }
+    return ["\(outputs.joined(separator: ", ")): depends on random numbers, which the engine draws from fixed seeds"]
   }
 
   private func build(_ prepared: Prepared) throws -> (ExportProduct, [PackageManifest.Verification]) {
@@ -269,6 +275,7 @@ private struct Recipe {
     let entries: [(String, String?)] = [
       ("precision", options.precision.rawValue), ("network", network.networkID), ("key", network.checkpointKey),
       ("input-shape", network.inputShape.map { "\($0)" }),
+      ("further-inputs", network.furtherInputs.map { "\($0.shape) \($0.elementType)" }.joined(separator: ",")),
       ("batch", options.dynamicBatch.map { "\($0.minimum),\($0.optimum),\($0.maximum)" }),
       ("compute-capability", options.computeCapabilities.sorted().map(\.description).joined(separator: ",")),
       ("workspace", options.workspaceLimit.map { "\($0)" }),

@@ -1,4 +1,5 @@
 package import Bundles
+package import Tensors
 
 /// Which network of a model is meant, and with which weights.
 package struct NetworkOptions: Sendable {
@@ -18,6 +19,19 @@ package struct NetworkOptions: Sendable {
   package var isBatchStatic = false
   /// `[N, C, spatial…]` as the user gave it.
   package var inputShape: [Int]?
+  /// The further inputs of a TorchScript program, which tells nothing of them.
+  package var furtherInputs: [InputType] = []
+
+  /// The shape of an input and the type of its elements.
+  package struct InputType: Sendable, Hashable {
+    package var shape: [Int]
+    package var elementType: ElementType
+
+    package init(shape: [Int], elementType: ElementType) {
+      self.shape = shape
+      self.elementType = elementType
+    }
+  }
 
   package init() {}
 }

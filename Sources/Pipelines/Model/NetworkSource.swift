@@ -22,6 +22,8 @@ package struct NetworkSource: Sendable {
   package let spatialDimensions: Int
   private let isStrict: Bool
   private let isBatchStatic: Bool
+  /// The inputs behind the first, for a program that doesn't tell them.
+  private let furtherInputs: [NetworkOptions.InputType]
   /// The input's `[N, C, spatial…]` as far as it is known without a scan: from the option, the inferer's window, or the
   /// metadata; and where it comes from.
   package let inputShape: (shape: [Int], origin: String)?
@@ -55,7 +57,7 @@ package struct NetworkSource: Sendable {
     let weights = try Checkpoint.open(path: file).stateDict(key: options.checkpointKey)
     self.init(
       content: .definition(definition, weights), spatialDimensions: network.spatialDimensions,
-      isStrict: options.isStrict, isBatchStatic: false,
+      isStrict: options.isStrict, isBatchStatic: false, furtherInputs: [],
       inputShape: try Self.inputShape(config, options, bundle?.metadata, network))
   }
 
@@ -66,17 +68,18 @@ package struct NetworkSource: Sendable {
     let rank = try program.declaredInputs()?.first?.type.rank ?? inputShape?.shape.count ?? 0
     self.init(
       content: .program(program), spatialDimensions: max(rank - 2, 0), isStrict: options.isStrict,
-      isBatchStatic: options.isBatchStatic, inputShape: inputShape)
+      isBatchStatic: options.isBatchStatic, furtherInputs: options.furtherInputs, inputShape: inputShape)
   }
 
   private init(
     content: Content, spatialDimensions: Int, isStrict: Bool, isBatchStatic: Bool,
-    inputShape: (shape: [Int], origin: String)?
+    furtherInputs: [NetworkOptions.InputType], inputShape: (shape: [Int], origin: String)?
   ) {
     self.content = content
     self.spatialDimensions = spatialDimensions
     self.isStrict = isStrict
     self.isBatchStatic = isBatchStatic
+    self.furtherInputs = furtherInputs
     self.inputShape = inputShape
   }
 
@@ -138,7 +141,7 @@ package struct NetworkSource: Sendable {
       ImportOptions(
         inputs: inputs.map { tensor in
           let type: ElementType = tensor.elementType.isFloatingPoint ? .float32 : tensor.elementType
-          return TensorType(type, openBatch(tensor.shape.dimensions))
+          return TensorType(type, openBatch(tensor.shape.dimensions, like: inputs[0].shape.dimensions.first))
         }))
   }
 
@@ -170,8 +173,11 @@ package struct NetworkSource: Sendable {
   }
 
   /// The shape with the batch left open, unless it is asked for as it is.
-  private func openBatch(_ shape: [Int]) -> [Dimension] {
-    shape.enumerated().map { axis, extent in axis == 0 && !isBatchStatic ? Dimension("batch") : Dimension(extent) }
+  /// A further input whose first extent isn't the batch of the first keeps it.
+  private func openBatch(_ shape: [Int], like batch: Int? = nil) -> [Dimension] {
+    shape.enumerated().map { axis, extent in
+      axis == 0 && !isBatchStatic && extent == batch ?? extent ? Dimension("batch") : Dimension(extent)
+    }
   }
 
   private func inputTypes(_ program: any ImportableProgram, _ spatialShape: [Int]) throws -> [TensorType] {
@@ -191,6 +197,7 @@ package struct NetworkSource: Sendable {
         network: name, reason: "a TorchScript program doesn't tell its input, and the metadata neither")
     }
     return [TensorType(.float32, openBatch(leading + spatialShape))]
+      + furtherInputs.map { TensorType($0.elementType, openBatch($0.shape, like: leading.first)) }
   }
 
   private static func inputShape(
