@@ -1,16 +1,18 @@
-# Martlet: `make demo` segments the sample scan, `make test` runs every test. Both fetch what they need.
+# Martlet: `make demo` segments the sample scan, `make test` runs every test and fetches the libraries that it needs.
 SHELL := /bin/sh
 MARTLET := .build/release/martlet
 
-.PHONY: help system build runtimes demo test conformance bench format lint clean
+BENCH_ENVIRONMENT ?= $(HOME)/.cache/martlet/bench
+
+.PHONY: help system build runtimes demo test conformance bench bench-stages format lint clean
 
 help:
-	@echo "make demo      segment the sample brain scan (fetches the engine library, builds, draws demo.png)"
+	@echo "make demo      segment the sample brain scan (builds, draws demo.png; needs no download)"
 	@echo "make test      run all tests"
 	@echo "make conformance  run all node tests of the ONNX standard"
 	@echo "make build     build $(MARTLET)"
 	@echo "make runtimes  fetch the engine libraries for this machine into .runtime/"
-	@echo "make bench     time the stages of the pipeline"
+	@echo "make bench     time the benchmark networks beside OpenVINO and ONNX Runtime;  make bench-stages the pipeline's stages"
 	@echo "make format    format the sources;  make lint  only checks"
 
 # Headers of the compression libraries, from the system's packages.
@@ -24,7 +26,6 @@ runtimes:
 	@Tools/fetch-runtimes.sh
 
 demo: build
-	@Tools/fetch-runtimes.sh openvino
 	@$(MARTLET) run Examples/brain-tissue --input Examples/data/t1_sample.nii.gz --output demo-output \
 	  --reference Examples/data/monai_output.nii.gz --reference Examples/data/tissue_reference.nii.gz \
 	  --picture demo.png
@@ -40,7 +41,13 @@ conformance: system
 	swift build -c release --build-tests
 	@Tools/conformance/run.sh
 
+# The libraries' wheels go to an environment of their own, outside the repository.
 bench: system
+	@Tools/compare/bench-environment.sh $(BENCH_ENVIRONMENT)
+	swift build -c release --product martlet-benchmarks
+	$(BENCH_ENVIRONMENT)/bin/python Tools/compare/bench_engines.py --document
+
+bench-stages: system
 	@Tools/fetch-runtimes.sh openvino
 	swift run -c release martlet-benchmarks
 

@@ -40,8 +40,9 @@ struct EnginesCommand: ParsableCommand {
 
   private func compare(_ bundle: String) throws {
     let input = try Npy.read(path: bundle + "/input.npy").converted(to: .float32)
-    let graph = try NetworkSource(try Model(path: bundle), NetworkOptions())
-      .graph(spatialShape: Array(input.shape.dimensions.dropFirst(2)))
+    var options = NetworkOptions()
+    options.inputShape = input.shape.dimensions
+    let graph = try NetworkSource(try Model(path: bundle), options).graph()
     let source = try EngineSource(graph)
     var backends: [any EngineBackend] = [NativeBackend()]
     if !nativeOnly { backends.append(OpenVINOBackend()) }

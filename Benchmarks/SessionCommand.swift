@@ -5,6 +5,8 @@ import Foundation
 import Pipelines
 import Tensors
 
+extension Runtime: ExpressibleByArgument {}
+
 /// Runs a session as often as it is told, so that another program can take turns with it.
 struct SessionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -28,14 +30,19 @@ struct SessionCommand: ParsableCommand {
   @Option(help: "The file for the network's first output, .npy.")
   var output: String
 
+  @Option(help: "The engine: \(Runtime.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var runtime = Runtime.auto
+
   @Option(help: "Threads. Default: all cores.")
   var threads: Int?
 
   func run() throws {
     let tensor = try Npy.read(path: input).converted(to: .float32).contiguous()
-    let graph = try NetworkSource(try Model(path: bundle), NetworkOptions())
-      .graph(spatialShape: Array(tensor.shape.dimensions.dropFirst(2)))
+    var options = NetworkOptions()
+    options.inputShape = tensor.shape.dimensions
+    let graph = try NetworkSource(try Model(path: bundle), options).graph()
     var choice = EngineChoice()
+    choice.runtime = runtime
     choice.options.threads = threads
     choice.options.batch = tensor.shape[0]
     let engine = try choice.compile(graph)

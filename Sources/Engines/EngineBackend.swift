@@ -59,6 +59,9 @@ package struct EngineOptions: Sendable, Hashable {
   package var parallelSessions = 1
   /// The batch that ``EngineBackend/compile(_:_:)`` prepares at once. Others are prepared when a run first asks.
   package var batch = 1
+  /// Bytes that Martlet's own engine may take for transformed weights, working memory and outputs; nil for no limit.
+  /// Where Winograd's convolutions don't fit, direct ones are taken; what doesn't fit either way is refused.
+  package var memoryLimit: Int?
   /// A folder where a backend may keep compiled networks between processes; nil for none.
   package var cacheFolder: String?
   /// Whether sessions are to tell the time of each layer (``Session/layerTimes()``); a run is a little slower then.

@@ -8,41 +8,11 @@ import Testing
 /// Martlet's CPU engine against the interpreter, layer by layer; whole networks are compared with PyTorch in
 /// `NetworksTests`.
 @Suite struct NativeTests {
-  /// A generator whose numbers are the same in every run.
-  private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return (state ^ (state >> 33)) &* 0xff51_afd7_ed55_8ccd
-    }
-
-    mutating func tensor(_ shape: [Int]) -> Tensor {
-      Tensor((0..<shape.reduce(1, *)).map { _ in Float.random(in: -1...1, using: &self) }, Shape(shape))
-    }
-  }
-
-  private func run(_ backend: any EngineBackend, _ graph: Graph, _ inputs: [Tensor], threads: Int? = nil) throws
-    -> [Tensor]
-  {
-    var options = EngineOptions()
-    options.threads = threads
-    return try backend.compile(try EngineSource(graph), options).makeSession().run(inputs)
-  }
-
-  private func expectSame(_ graph: Graph, _ inputs: [Tensor], _ comment: String) throws {
-    let expected = try run(ReferenceBackend(), graph, inputs)
-    for (found, expected) in zip(try run(NativeBackend(), graph, inputs), expected) {
-      let difference = Difference(found, expected)
-      #expect(difference.relative <= Tolerance.kernel, "\(comment): \(difference)")
-    }
-  }
-
   /// The kinds of convolution that networks are made of, and any other.
   private enum Kind: CaseIterable { case usual, usualAgain, halving, doubling, any }
 
   /// A convolution with normalisation, activation and residual around it, of a random kind.
-  private func layer(_ numbers: inout Numbers) throws -> (graph: Graph, input: Tensor, comment: String) {
+  private func layer(_ numbers: inout RandomNumbers) throws -> (graph: Graph, input: Tensor, comment: String) {
     let channels = [1, 2, 3, 5, 16, 17, 32, 105]
     let (inner, outer) = (channels.randomElement(using: &numbers)!, channels.randomElement(using: &numbers)!)
     let rank = Int.random(in: 1...3, using: &numbers)
@@ -88,34 +58,34 @@ import Testing
   }
 
   @Test func randomLayersAreWhatTheInterpreterComputes() throws {
-    var numbers = Numbers(state: 6)
+    var numbers = RandomNumbers(state: 6)
     for _ in 0..<300 {
       let (graph, input, comment) = try layer(&numbers)
-      try expectSame(graph, [input], comment)
+      try expectNativeComputes(graph, [input], comment)
     }
   }
 
   @Test func sizesThatNoTileDividesAreRight() throws {
-    var numbers = Numbers(state: 7)
+    var numbers = RandomNumbers(state: 7)
     var graph = Graph(name: "odd")
     let x = try graph.input("x", TensorType(.float32, [Dimension("batch"), 17, 45, 37, 51]))
     let weight = graph.constant(numbers.tensor([20, 17, 3, 3, 3]), name: "weight")
     try graph.output(graph.conv(x, weight: weight, bias: nil, padding: [1, 1, 1]), name: "y")
-    try expectSame(graph, [numbers.tensor([1, 17, 45, 37, 51])], "45×37×51")
+    try expectNativeComputes(graph, [numbers.tensor([1, 17, 45, 37, 51])], "45×37×51")
   }
 
   @Test func twoThreadsComputeTheSameBitsAsOne() throws {
-    var numbers = Numbers(state: 8)
+    var numbers = RandomNumbers(state: 8)
     for _ in 0..<20 {
       let (graph, input, comment) = try layer(&numbers)
-      let one = try run(NativeBackend(), graph, [input], threads: 1)
-      let two = try run(NativeBackend(), graph, [input], threads: 2)
+      let one = try runEngine(NativeBackend(), graph, [input], threads: 1)
+      let two = try runEngine(NativeBackend(), graph, [input], threads: 2)
       #expect(one[0].array(of: Float.self) == two[0].array(of: Float.self), "\(comment)")
     }
   }
 
   @Test func poolingResizingAndJoiningAreWhatTheInterpreterComputes() throws {
-    var numbers = Numbers(state: 9)
+    var numbers = RandomNumbers(state: 9)
     for (first, second) in [(16, 5), (3, 1), (5, 16), (17, 2)] {
       var graph = Graph(name: "moves")
       let x = try graph.input("x", TensorType(.float32, [Dimension("batch"), Dimension(first), 9, 7, 11]))
@@ -132,7 +102,7 @@ import Testing
       try graph.output(graph.gelu(joined), name: "gelu")
       try graph.output(graph.multiply(joined, graph.sigmoid(joined)), name: "swish")
       try graph.output(graph.tanh(joined), name: "tanh")
-      try expectSame(
+      try expectNativeComputes(
         graph, [numbers.tensor([2, first, 9, 7, 11]), numbers.tensor([2, second, 9, 7, 11])], "\(first), \(second)")
     }
   }

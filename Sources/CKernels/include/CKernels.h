@@ -1,7 +1,12 @@
 #pragma once
 #include "elementwise.h"
 #include "network_convolution.h"
+#include "network_depthwise.h"
 #include "network_elementwise.h"
+#include "network_function.h"
+#include "network_matrix.h"
+#include "network_rows.h"
+#include "network_strided.h"
 #include "nifti_convert.h"
 #include "resample.h"
 #include "sha256.h"

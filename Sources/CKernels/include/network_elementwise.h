@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "network_function.h"
 #include "thread_pool.h"
 
 /// A tensor of a network: [batch][channels][extents] in either layout.
@@ -38,18 +39,8 @@ void martlet_combine(
 void martlet_statistics(
   martlet_thread_pool *pool, const martlet_network_tensor *tensor, const float *values, double *statistics);
 
-typedef enum {
-  MARTLET_SIGMOID,
-  MARTLET_TANH,
-  /// x · sigmoid(x).
-  MARTLET_SWISH,
-  /// x · Φ(x).
-  MARTLET_GELU,
-  MARTLET_EXP,
-} martlet_function;
-
-/// target = function(values) over `count` elements of any layout; they may be the same.
-void martlet_apply(martlet_thread_pool *pool, martlet_function function, const float *values, size_t count, float *target);
+/// target = call(values) over `count` elements of any layout; they may be the same.
+void martlet_apply(martlet_thread_pool *pool, martlet_function_call call, const float *values, size_t count, float *target);
 
 /// Pools windows of a blocked tensor. Elements outside count for nothing; the mean is over the window when
 /// `counts_padding`, else over the elements inside.

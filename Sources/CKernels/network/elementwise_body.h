@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "elementwise_jobs.h"
+#include "functions.h"
 
 INLINE v16 operand16(const float *values, const v16 *scale, const v16 *shift, const v16 *slope, int is_changed) {
   v16 x = load16u(values);
@@ -119,70 +120,16 @@ void NAME(statistics_piece)(void *context, long piece, int thread) {
   }
 }
 
-/// eˣ to within 2 units in the last place: 2ⁿ times a polynomial of the rest.
-INLINE v16 exp16(v16 x) {
-  x = x > all16(88.0f) ? all16(88.0f) : x;
-  x = x < all16(-87.0f) ? all16(-87.0f) : x;
-  v16 n = __builtin_elementwise_rint(x * 1.44269504088896341f);
-  v16 r = x - n * 0.693359375f;
-  r = r + n * 2.12194440e-4f;
-  v16 p = all16(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  typedef int32_t i16 __attribute__((ext_vector_type(16)));
-  i16 exponent = (__builtin_convertvector(n, i16) + 127) << 23;
-  return p * (v16)exponent;
-}
-
-/// The error function to within 2e-7: Abramowitz and Stegun 7.1.26 extended to eight terms near zero.
-INLINE v16 erf16(v16 x) {
-  v16 a = __builtin_elementwise_abs(x);
-  v16 t = 1.0f / (1.0f + 0.3275911f * a);
-  v16 p = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
-  v16 far = 1.0f - p * exp16(-a * a);
-  v16 s = a * a;
-  // The series near zero, where the difference above loses digits.
-  v16 near = a * (1.1283791671f + s * (-0.3761263890f + s * (0.1128379167f + s * (-0.0268661706f + s * 0.0052239776f))));
-  v16 y = a < all16(0.5f) ? near : far;
-  return x < zero16() ? -y : y;
-}
-
-INLINE v16 sigmoid16(v16 x) { return 1.0f / (1.0f + exp16(-x)); }
-
-INLINE v16 tanh16(v16 x) {
-  v16 a = __builtin_elementwise_abs(x), s = x * x;
-  v16 e = exp16(-2.0f * a);
-  v16 far = (1.0f - e) / (1.0f + e);
-  v16 near = a * (1.0f + s * (-0.333333333f + s * (0.133333333f + s * (-0.053968254f + s * 0.021869489f))));
-  v16 y = a < all16(0.2f) ? near : far;
-  return x < zero16() ? -y : y;
-}
-
-INLINE v16 function16(martlet_function function, v16 x) {
-  switch (function) {
-    case MARTLET_SIGMOID: return sigmoid16(x);
-    case MARTLET_TANH: return tanh16(x);
-    case MARTLET_SWISH: return x * sigmoid16(x);
-    case MARTLET_GELU: return 0.5f * x * (1.0f + erf16(x * 0.70710678118654752f));
-    case MARTLET_EXP: return exp16(x);
-  }
-  return x;
-}
-
 void NAME(apply_piece)(void *context, long piece, int thread) {
   (void)thread;
   const apply_job *job = context;
   size_t from = (size_t)piece * APPLY_PIECE, to = from + APPLY_PIECE < job->count ? from + APPLY_PIECE : job->count;
   size_t i = from;
-  for (; i + LANES <= to; i += LANES) store16u(job->target + i, function16(job->function, load16u(job->values + i)));
+  for (; i + LANES <= to; i += LANES) store16u(job->target + i, function16(&job->call, load16u(job->values + i)));
   if (i < to) {
     float rest[LANES] = {0};
     memcpy(rest, job->values + i, (to - i) * sizeof(float));
-    store16u(rest, function16(job->function, load16u(rest)));
+    store16u(rest, function16(&job->call, load16u(rest)));
     memcpy(job->target + i, rest, (to - i) * sizeof(float));
   }
 }

@@ -24,7 +24,7 @@ typedef struct {
 enum { APPLY_PIECE = 16384 };
 
 typedef struct {
-  martlet_function function;
+  martlet_function_call call;
   const float *values;
   float *target;
   size_t count;

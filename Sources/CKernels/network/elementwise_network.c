@@ -111,9 +111,9 @@ void martlet_statistics(
 }
 
 void martlet_apply(
-  martlet_thread_pool *pool, martlet_function function, const float *values, size_t count, float *target) {
+  martlet_thread_pool *pool, martlet_function_call call, const float *values, size_t count, float *target) {
   static const piece_body bodies[] = FUNCTIONS(apply_piece);
-  apply_job job = {function, values, target, count};
+  apply_job job = {call, values, target, count};
   martlet_thread_pool_run(pool, (long)((count + APPLY_PIECE - 1) / APPLY_PIECE), bodies[martlet_current_set()], &job);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 // Vectors are only passed between functions that are inlined, where no calling convention matters.
 #pragma clang diagnostic ignored "-Wpsabi"
@@ -30,3 +31,44 @@ INLINE v16 min16(v16 a, v16 b) { return a < b ? a : b; }
 
 /// x where x is positive, slope * x elsewhere.
 INLINE v16 rectify16(v16 x, v16 slope) { return x > zero16() ? x : x * slope; }
+
+/// The first `count` of 16 elements, with `filler` behind them; nothing behind them is read.
+INLINE v16 load_part(const float *p, size_t count, float filler) {
+  float values[LANES];
+  for (int lane = 0; lane < LANES; lane++) values[lane] = filler;
+  memcpy(values, p, count * sizeof(float));
+  return load16u(values);
+}
+
+/// Stores the first `count` of 16 elements.
+INLINE void store_part(float *p, v16 x, size_t count) {
+  float values[LANES];
+  store16u(values, x);
+  memcpy(p, values, count * sizeof(float));
+}
+
+INLINE float sum_of16(v16 x) {
+  float sum = 0;
+  UNROLL for (int lane = 0; lane < LANES; lane++) sum += x[lane];
+  return sum;
+}
+
+INLINE float max_of16(v16 x) {
+  float highest = x[0];
+  UNROLL for (int lane = 1; lane < LANES; lane++) highest = x[lane] > highest ? x[lane] : highest;
+  return highest;
+}
+
+/// Sixteen vectors as the rows of a matrix, transposed: four rounds of interleaving halves.
+INLINE void transpose16(v16 rows[LANES]) {
+  UNROLL for (int round = 0; round < 4; round++) {
+    v16 next[LANES];
+    UNROLL for (int i = 0; i < LANES / 2; i++) {
+      next[2 * i] = __builtin_shufflevector(
+        rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(
+        rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    UNROLL for (int i = 0; i < LANES; i++) rows[i] = next[i];
+  }
+}

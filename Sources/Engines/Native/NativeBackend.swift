@@ -38,7 +38,8 @@ package struct NativeBackend: EngineBackend {
       throw EngineError.invalidOption(name: "batch", value: "\(options.batch)", expected: "1 or more")
     }
     let engine = NativeEngine(
-      graph: graph, inputs: source.inputs, outputs: source.outputs, threads: NativeThreads(count: threads))
+      graph: graph, inputs: source.inputs, outputs: source.outputs, threads: NativeThreads(count: threads),
+      memoryLimit: options.memoryLimit)
     if source.inputs.allSatisfy({ !$0.dimensions.dropFirst().contains(nil) }) {
       _ = try engine.plan(for: source.inputs.map { $0.shape(batch: options.batch) })
     }
@@ -50,8 +51,14 @@ package struct NativeBackend: EngineBackend {
 package protocol PlannedEngine: CompiledEngine {
   /// Whether the layers that matter for the time have a kernel that is ahead of a library's.
   var isFast: Bool { get }
+  /// OpenVINO's expected time over this engine's.
+  var expectedRatio: Double { get }
+  /// The nodes that the interpreter computes.
+  var interpreted: [String] { get }
   /// The steps for inputs of these shapes, as text.
   func planDescription(_ shapes: [Shape]) throws -> String
+  /// The same with the times of one run after a first.
+  func planDescription(timedWith inputs: [Tensor]) throws -> String
   /// One run after a first, with the seconds of each step.
   func timedSteps(_ inputs: [Tensor]) throws -> [(step: String, seconds: Double)]
 }
@@ -63,10 +70,15 @@ final class NativeEngine: CompiledEngine {
   let threads: NativeThreads
   private let graph: Graph
   private let prepared = PreparedWeights()
+  private let memoryLimit: Int?
   fileprivate let plans = Mutex<[[Shape]: NativePlan]>([:])
 
-  init(graph: Graph, inputs: [TensorSpecification], outputs: [TensorSpecification], threads: NativeThreads) {
+  init(
+    graph: Graph, inputs: [TensorSpecification], outputs: [TensorSpecification], threads: NativeThreads,
+    memoryLimit: Int?
+  ) {
     self.graph = graph
+    self.memoryLimit = memoryLimit
     self.inputs = inputs
     self.outputs = outputs
     self.threads = threads
@@ -79,17 +91,38 @@ final class NativeEngine: CompiledEngine {
       EngineSetting("instructions", String(cString: martlet_instruction_set())),
       EngineSetting("threads", "\(threads.count)"), EngineSetting("precision", "float32"),
       EngineSetting("layers without a fast kernel", "\(interpreted.count)"),
-    ]
+    ] + (interpreted.isEmpty ? [] : [EngineSetting("interpreted", interpreted.joined(separator: ", "))])
   }
 
   func plan(for shapes: [Shape]) throws -> NativePlan {
     try plans.withLock { plans in
       if let known = plans[shapes] { return known }
-      var planner = try NativePlanner(graph, inputShapes: shapes, threads: threads, prepared: prepared)
+      let savesMemory = try memoryLimit.map { try mustSaveMemory(shapes, limit: $0) } ?? false
+      var planner = try NativePlanner(
+        graph, inputShapes: shapes, threads: threads, prepared: prepared, savesMemory: savesMemory)
       let plan = try planner.plan(inputShapes: shapes)
       plans[shapes] = plan
       return plan
     }
+  }
+
+  /// Whether the plan fits the limit only without Winograd's transformed weights and tiles.
+  /// - Throws: ``EngineError/networkRefused(backend:reason:)`` with the estimate when it doesn't fit at all.
+  private func mustSaveMemory(_ shapes: [Shape], limit: Int) throws -> Bool {
+    var estimate = 0
+    for savesMemory in [false, true] {
+      let counted = PreparedWeights(isDry: true)
+      var planner = try NativePlanner(
+        graph, inputShapes: shapes, threads: threads, prepared: counted, savesMemory: savesMemory)
+      let plan = try planner.plan(inputShapes: shapes)
+      let floats = plan.arenaCount + counted.count + plan.outputShapes.reduce(0) { $0 + $1.count }
+      estimate = floats * MemoryLayout<Float>.size
+      if estimate <= limit { return savesMemory }
+    }
+    throw EngineError.networkRefused(
+      backend: NativeBackend.title,
+      reason: "a window of \(shapes.map { "\($0)" }.joined(separator: ", ")) needs about \(estimate >> 20) MiB beside the "
+        + "checkpoint, and the memory limit is \(limit >> 20) MiB; take a smaller window or a higher limit")
   }
 
   func makeSession() throws -> any Session { NativeSession(self) }
@@ -98,7 +131,15 @@ final class NativeEngine: CompiledEngine {
 extension NativeEngine: PlannedEngine {
   var isFast: Bool { plans.withLock { $0.values.allSatisfy(\.isFast) } }
 
-  func planDescription(_ shapes: [Shape]) throws -> String { try plan(for: shapes).description }
+  var expectedRatio: Double { plans.withLock { $0.values.map(\.expectedRatio).min() ?? 1 } }
+  var interpreted: [String] { plans.withLock { $0.values.first?.interpreted ?? [] } }
+
+  func planDescription(_ shapes: [Shape]) throws -> String { try plan(for: shapes).description() }
+
+  func planDescription(timedWith inputs: [Tensor]) throws -> String {
+    let times = try timedSteps(inputs)
+    return try plan(for: inputs.map(\.shape)).description(seconds: times.map(\.seconds))
+  }
 
   func timedSteps(_ inputs: [Tensor]) throws -> [(step: String, seconds: Double)] {
     let session = NativeSession(self)

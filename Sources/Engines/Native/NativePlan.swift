@@ -14,6 +14,10 @@ struct NativePlan: Sendable {
     var operations = 0
     /// Elements that the interpreter touches for it; 0 for a kernel.
     var interpretedElements = 0
+    /// Bytes of the layer's operands and result, when the step ends a layer.
+    var bytes = 0
+    /// How the result lies: `blocks of 16`, `plain`, `view`.
+    var layout = ""
     var body: @Sendable (borrowing NativeRun) throws -> Void
   }
 
@@ -25,27 +29,75 @@ struct NativePlan: Sendable {
   /// Values that aren't float32, which stay tensors.
   var foreignCount: Int
 
-  /// Whether this engine is known to be ahead of a library: three fifths of the operations are in Winograd's layers, and
-  /// the interpreter's part of the time is small. It takes some 5 ns for an element, a kernel some 3 ps for an operation.
-  var isFast: Bool {
-    let interpreted = steps.reduce(0) { $0 + $1.interpretedElements }
-    let operations = steps.reduce(0) { $0 + $1.operations }
-    let winograd = steps.reduce(0) { $0 + ($1.kernel.hasPrefix("winograd") ? $1.operations : 0) }
-    return Double(interpreted) * 5e-9 <= 0.1 * Double(operations) * 3e-12
-      && Double(winograd) >= 0.6 * Double(operations)
+  /// What two cores with AVX-512 were measured to do with a kernel: operations in a second for this engine and for
+  /// OpenVINO. Winograd's count as those of the convolution that they replace.
+  private static let rates: [(kernel: String, own: Double, library: Double)] = [
+    ("winograd", 400e9, 150e9), ("product", 190e9, 170e9), ("attention", 110e9, 60e9), ("depthwise", 80e9, 33e9),
+    ("direct", 150e9, 165e9),
+  ]
+  /// Bytes that memory moves in a second, and the time that a step takes beyond its work, here and in the library.
+  private static let (bandwidth, ownOverhead, libraryOverhead) = (20e9, 20e-6, 8e-6)
+
+  /// The seconds that a step is expected to take on two such cores.
+  static func expectedSeconds(_ step: Step) -> Double {
+    if step.interpretedElements > 0 { return Double(step.interpretedElements) * 5e-9 }
+    let rate = rates.first { step.kernel.hasPrefix($0.kernel) }?.own ?? .infinity
+    return max(Double(step.operations) / rate, Double(step.bytes) / bandwidth) + ownOverhead
   }
+
+  /// OpenVINO's expected time over this engine's, from the layers' kinds; above 1 where this engine is ahead.
+  var expectedRatio: Double {
+    let own = steps.reduce(0) { $0 + Self.expectedSeconds($1) }
+    let library = steps.reduce(0.0) { sum, step in
+      let rate = Self.rates.first { step.kernel.hasPrefix($0.kernel) }?.library ?? .infinity
+      // The library computes what follows a layer with it.
+      return sum + Double(step.operations) / rate + Self.libraryOverhead
+    }
+    return own > 0 ? library / own : 1
+  }
+
+  /// Whether this engine is expected to be at least as fast as a library.
+  var isFast: Bool { expectedRatio >= 1 }
 
   /// Nodes that no kernel of this engine computes.
   var interpreted: [String] { steps.filter { $0.kernel == "interpreter" }.map(\.node) }
 
-  /// The plan as text, a line per step.
-  var description: String {
-    let lines = steps.map { step in
-      "\(step.kernel)  \(step.node)"
-        + (step.operations > 0 ? "  \(Double(step.operations / 1_000_000) / 1000) GFLOP" : "")
+  /// The plan as text: for each step the kernel, the layer, how its result lies, its operations and bytes, the time
+  /// expected of two cores with AVX-512, and the time of one run when `seconds` has it.
+  func description(seconds: [Double]? = nil) -> String {
+    func number(_ value: Double, _ digits: Int) -> String { value == 0 ? "" : decimal(value, digits) }
+    var rows = [["kernel", "layer", "layout", "GFLOP", "MB", "expected ms"] + (seconds == nil ? [] : ["measured ms"])]
+    for (index, step) in steps.enumerated() {
+      var row = [
+        step.kernel, step.node, step.layout, number(Double(step.operations) / 1e9, 3), number(Double(step.bytes) / 1e6, 1),
+        number(Self.expectedSeconds(step) * 1e3, 2),
+      ]
+      if let seconds { row.append(number(seconds[index] * 1e3, 2)) }
+      rows.append(row)
     }
-    return lines.joined(separator: "\n") + "\nworking memory \(arenaCount >> 18) MiB\n"
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    let lines = rows.map { row in
+      row.enumerated().map { column, cell in
+        let filler = String(repeating: " ", count: widths[column] - cell.count)
+        return column < 3 ? cell + filler : filler + cell
+      }.joined(separator: "  ")
+    }
+    let total = steps.reduce(0) { $0 + $1.operations }
+    let interpreted = interpreted.isEmpty ? "no layer" : "\(interpreted.count) layers"
+    return lines.joined(separator: "\n")
+      + "\n\(decimal(Double(total) / 1e9, 1)) GFLOP, working memory \(arenaCount >> 18) MiB, \(interpreted) interpreted, "
+      + "expected ratio to OpenVINO \(decimal(expectedRatio, 2))\n"
   }
+}
+
+/// A number with this many digits behind the point.
+private func decimal(_ value: Double, _ digits: Int) -> String {
+  var scale = 1.0
+  for _ in 0..<digits { scale *= 10 }
+  let whole = Int((value * scale).rounded())
+  guard digits > 0 else { return "\(whole)" }
+  let fraction = String(whole.magnitude % UInt(scale))
+  return "\(whole / Int(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
 }
 
 /// What the steps of one run work on.
@@ -87,6 +139,9 @@ struct FixedFloats: Sendable {
 
   init(_ values: [Float]) { tensor = Tensor(values, [values.count]) }
 
+  /// The elements of a constant, where they lie.
+  init(_ constant: Tensor) { tensor = constant.converted(to: .float32).contiguous() }
+
   init(count: Int, _ fill: (UnsafeMutablePointer<Float>) -> Void) {
     var tensor = Tensor(.float32, [max(count, 1)])
     tensor.withMutableElements(of: Float.self) { if let base = $0.baseAddress { fill(base) } }
@@ -100,11 +155,22 @@ struct FixedFloats: Sendable {
 /// The transformed weights of an engine, shared by its plans.
 final class PreparedWeights: Sendable {
   private let weights = Mutex<[String: FixedFloats]>([:])
+  private let counts = Mutex<[String: Int]>([:])
+  /// Whether weights are only counted, so that a plan can be looked at before any work.
+  let isDry: Bool
 
-  func weights(_ key: String, make: () -> FixedFloats) -> FixedFloats {
-    weights.withLock { weights in
+  init(isDry: Bool = false) { self.isDry = isDry }
+
+  /// The floats of all weights asked for so far.
+  var count: Int { counts.withLock { $0.values.reduce(0, +) } }
+
+  /// The `count` floats that `fill` writes when they are first asked for.
+  func weights(_ key: String, count: Int, fill: (UnsafeMutablePointer<Float>) -> Void) -> FixedFloats {
+    counts.withLock { $0[key] = count }
+    if isDry { return FixedFloats(count: 1) { _ in } }
+    return weights.withLock { weights in
       if let known = weights[key] { return known }
-      let made = make()
+      let made = FixedFloats(count: count, fill)
       weights[key] = made
       return made
     }

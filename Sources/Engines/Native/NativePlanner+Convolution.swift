@@ -6,15 +6,22 @@ extension NativePlanner {
   /// A convolution with what follows it: batch normalisation, residual, activation, and the statistics that a
   /// normalisation needs.
   mutating func convolution(_ node: Node) throws -> Bool {
-    guard let input = node.inputs[0], constant(input) == nil, isFloat(input), let weightValue = node.inputs[1],
-      let weightTensor = constant(weightValue), node.int("group") ?? 1 == 1
+    guard let given = node.inputs[0], constant(given) == nil, isFloat(given), let weightValue = node.inputs[1],
+      var weightTensor = constant(weightValue)
     else { return false }
+    let (input, front) = paddedSource(given)
+    let groups = node.int("group") ?? 1
     let isTransposed = node.operator == "ConvTranspose"
     let (from, to) = (try shape(of: input), try shape(of: node.outputs[0]))
+    if groups > 1 {
+      guard from[1] != groups || to[1] != groups else { return false }
+      weightTensor = Self.ungrouped(weightTensor, groups: groups)
+    }
     let weightShape = weightTensor.shape.dimensions
-    guard NativeValue.isSpatial(from), weightShape[2...].reduce(1, *) <= 512, weightShape[2] <= 64 else { return false }
     var bias = node.inputs.count > 2 ? floats(node.inputs[2]) : nil
     if node.inputs.count > 2, node.inputs[2] != nil, bias == nil { return false }
+    if try windowProduct(node, bias: bias) { return true }
+    guard NativeValue.isSpatial(from), weightShape[2...].reduce(1, *) <= 512, weightShape[2] <= 64 else { return false }
     let channels = to[1]
 
     var value = node.outputs[0]
@@ -35,9 +42,10 @@ extension NativePlanner {
     let addend = try residual.map { try isPlainOutput ? plain($0) : blocked($0) }
 
     var shape = Self.convolutionShape(node, from, to, weightShape, isTransposed: isTransposed)
+    shape.pad = (shape.pad.0 + Int32(front[0]), shape.pad.1 + Int32(front[1]), shape.pad.2 + Int32(front[2]))
     shape.plain_input = isPlainInput ? 1 : 0
     shape.plain_output = isPlainOutput ? 1 : 0
-    let kernel = martlet_convolution_choice(&shape, nil)
+    let kernel = savesMemory ? MARTLET_DIRECT : martlet_convolution_choice(&shape, nil)
     let weights = prepareWeights(node, &shape, kernel, weightTensor, factors)
 
     var result = NativeValue(
@@ -72,7 +80,7 @@ extension NativePlanner {
     return true
   }
 
-  private static func convolutionShape(
+  static func convolutionShape(
     _ node: Node, _ from: [Int], _ to: [Int], _ weight: [Int], isTransposed: Bool
   ) -> martlet_convolution {
     let rank = from.count - 2
@@ -101,7 +109,8 @@ extension NativePlanner {
     _ node: Node, _ shape: inout martlet_convolution, _ kernel: martlet_convolution_kernel, _ weight: Tensor,
     _ factors: [Float]?
   ) -> FixedFloats {
-    prepared.weights("\(node.name) \(kernel.rawValue) \(shape.plain_input)") {
+    let count = martlet_convolution_weight_count(&shape, kernel)
+    return prepared.weights("\(node.name) \(kernel.rawValue) \(shape.plain_input)", count: count) { target in
       var values = weight.converted(to: .float32).contiguous()
       if let factors {
         let taps = weight.shape.dimensions[2...].reduce(1, *)
@@ -114,11 +123,9 @@ extension NativePlanner {
           }
         }
       }
-      return FixedFloats(count: martlet_convolution_weight_count(&shape, kernel)) { target in
-        values.withElements(of: Float.self) { source in
-          guard let base = source.baseAddress else { return }
-          threads.use { martlet_convolution_prepare(threads.pool, &shape, kernel, base, target) }
-        }
+      values.withElements(of: Float.self) { source in
+        guard let base = source.baseAddress else { return }
+        threads.use { martlet_convolution_prepare(threads.pool, &shape, kernel, base, target) }
       }
     }
   }

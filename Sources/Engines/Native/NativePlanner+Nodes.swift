@@ -9,21 +9,33 @@ extension NativePlanner {
   mutating func add(_ node: Node, _ index: Int) throws {
     let isPlanned =
       switch node.operator {
-      case "Conv", "ConvTranspose": try convolution(node)
+      case "Conv", "ConvTranspose": try convolution(node) || groupedConvolution(node)
       case "InstanceNormalization": try instanceNormalization(node)
       case "BatchNormalization": try batchNormalization(node)
-      case "Relu", "LeakyRelu", "PRelu": try rectifier(node)
-      case "Add": try arithmetic(node, MARTLET_COMBINE_ADD)
-      case "Mul": try arithmetic(node, MARTLET_COMBINE_MULTIPLY)
-      case "Sigmoid": try function(node, MARTLET_SIGMOID)
-      case "Tanh": try function(node, MARTLET_TANH)
-      case "Exp": try function(node, MARTLET_EXP)
-      case "Gelu": try node.string("approximate") == "tanh" ? false : function(node, MARTLET_GELU)
-      case "Concat": try concatenation(node)
+      case "LayerNormalization": try layerNormalization(node)
+      case "Relu", "LeakyRelu", "PRelu": try rectifier(node) || function(node)
+      case "Add": try arithmetic(node, MARTLET_COMBINE_ADD) || broadcasting(node)
+      case "Mul": try arithmetic(node, MARTLET_COMBINE_MULTIPLY) || broadcasting(node)
+      case "Sub", "Div", "Max", "Min": try broadcasting(node)
+      case "MatMul": try matrixProduct(node)
+      case "Gemm": try generalProduct(node)
+      case "Softmax": try softmax(node, isLogarithm: false)
+      case "LogSoftmax": try softmax(node, isLogarithm: true)
+      case "Concat": try concatenation(node) || stridedConcatenation(node)
       case "MaxPool", "AveragePool": try pooling(node)
+      case "GlobalAveragePool": try globalPooling(node, MARTLET_REDUCE_MEAN)
+      case "GlobalMaxPool": try globalPooling(node, MARTLET_REDUCE_MAX)
       case "Resize": try resize(node)
+      case "Pad": try padding(node)
+      case "Transpose": try transposition(node)
+      case "Slice": try slice(node)
+      case "Split": try split(node)
+      case "Gather": try gather(node)
+      case "Expand": try expansion(node)
       case "Reshape": try groupNormalization(node) || alias(node)
       case "Flatten", "Squeeze", "Unsqueeze", "Identity": try alias(node)
+      case let name where Self.reductions[name] != nil: try reduction(node)
+      case _ where functionCall(node) != nil: try function(node)
       default: false
       }
     if !isPlanned { try interpret(node) }
@@ -90,6 +102,8 @@ extension NativePlanner {
     let shape = try shape(of: input)
     guard NativeValue.isSpatial(shape), let slopes = try slopes(of: node, channels: shape[1]) else { return false }
     let form = try preferred(input)
+    // Without channels in blocks the factors are a row for each element of the second axis: only few are worth it.
+    guard form.isBlocked || shape[1] <= 4 || node.operator == "PRelu" else { return false }
     try define(node.outputs[0], form, scale: nil, shift: nil, slope: slopes, node: node.name)
     return true
   }
@@ -124,20 +138,31 @@ extension NativePlanner {
     return NativeValue.Load(scale: slots[0], shift: slots[1], slope: slots[2], whole: whole)
   }
 
+  /// Whether factors for each channel fit the value: channels in blocks, or few of them.
+  private func isChannelwise(_ input: Value, output: Value) throws -> Bool {
+    let shape = try shape(of: input)
+    guard NativeValue.isSpatial(shape) else { return false }
+    return NativeValue.prefersBlocks(shape) ? prefersBlocks(input, output: output) : shape.count > 3
+  }
+
   mutating func arithmetic(_ node: Node, _ combination: martlet_combination) throws -> Bool {
     guard let first = node.inputs[0], let second = node.inputs[1], isFloat(first) else { return false }
     let shape = try shape(of: node.outputs[0])
     guard NativeValue.isSpatial(shape) else { return false }
     for (input, other) in [(first, second), (second, first)] {
       if let values = floats(other), constant(input) == nil {
+        guard try isChannelwise(input, output: node.outputs[0]) else { return false }
         return try constantArithmetic(node, input, values, try self.shape(of: other), combination)
       }
     }
     guard constant(first) == nil, constant(second) == nil, try self.shape(of: first) == shape,
       try self.shape(of: second) == shape
     else { return false }
-    let a = try preferred(first, allowsLoad: true)
-    let b = try preferred(second, allowsLoad: true)
+    let isBlocked = try [first, second].contains { try isChannelwise($0, output: node.outputs[0]) }
+    guard isBlocked else { return false }
+    let inBlocks = NativeValue.prefersBlocks(shape)
+    let a = try inBlocks ? blocked(first, allowsLoad: true) : plain(first, allowsLoad: true)
+    let b = try inBlocks ? blocked(second, allowsLoad: true) : plain(second, allowsLoad: true)
     var value = node.outputs[0]
     let slopes = try absorbRectifier(&value)
     var result = a
@@ -172,39 +197,7 @@ extension NativePlanner {
     return true
   }
 
-  mutating func function(_ node: Node, _ function: martlet_function) throws -> Bool {
-    guard let input = node.inputs[0], constant(input) == nil, isFloat(input) else { return false }
-    // x · sigmoid(x) is one function.
-    var (value, function, name) = (node.outputs[0], function, node.operator.lowercased())
-    if function == MARTLET_SIGMOID, let next = onlyConsumer(value), next.node.operator == "Mul",
-      Set(next.node.inputs) == [input, value]
-    {
-      absorbed.insert(next.index)
-      (value, function, name) = (next.node.outputs[0], MARTLET_SWISH, "swish")
-    }
-    let form = try materialized(input)
-    var result = form
-    result.statistics = nil
-    result.slot = arena.allocate(result.count)
-    define(value, result)
-    step(node.name, name) { [result, function] run in
-      martlet_apply(run.pool.pool, function, run.pointer(form.slot), result.count, run.pointer(result.slot))
-    }
-    return true
-  }
-
   // MARK: Layout
-
-  /// The same elements in another shape.
-  mutating func alias(_ node: Node) throws -> Bool {
-    guard let input = node.inputs[0], constant(input) == nil, isFloat(input) else { return false }
-    var form = try plain(input)
-    form.shape = try shape(of: node.outputs[0])
-    form.statistics = nil
-    arena.retain(form.slot)
-    define(node.outputs[0], form)
-    return true
-  }
 
   /// Channels joined, each input copied to its place with its factors applied.
   mutating func concatenation(_ node: Node) throws -> Bool {
@@ -212,7 +205,8 @@ extension NativePlanner {
     let inputs = node.inputs.compactMap(\.self)
     let axis = node.int("axis") ?? 0
     guard NativeValue.isSpatial(shape), axis == 1 || axis == 1 - shape.count,
-      inputs.allSatisfy({ isFloat($0) && constant($0) == nil })
+      inputs.allSatisfy({ isFloat($0) && constant($0) == nil }),
+      shape[1] <= 4 || wantsBlocks(node.outputs[0]) || inputs.contains(where: isHeldBlocked)
     else { return false }
     let channels = try inputs.map { try self.shape(of: $0)[1] }
     let isBlocked = shape[1] > 4 && channels.dropLast().allSatisfy { $0 % 16 == 0 }

@@ -17,19 +17,30 @@ struct NativePlanner {
   private(set) var constants: [Value: Tensor] = [:]
   private(set) var consumers: [Value: [Int]] = [:]
   let outputValues: Set<Value>
+  /// Whether convolutions are computed directly, which takes less memory than Winograd's way and more time.
+  let savesMemory: Bool
 
   var arena = Arena()
   var steps: [NativePlan.Step] = []
   /// Every form in which a value is at hand.
   private var forms: [Value: [NativeValue]] = [:]
+  private var lastForm: NativeValue?
+  /// Values that are other values' elements at strides of their own.
+  private(set) var views: [Value: NativeView] = [:]
+  /// Values that a convolution, a pooling or an interpolation reads in blocks, perhaps behind element by element layers.
+  private var blockedReaders: Set<Value> = []
+  /// Values padded with zeros for a convolution alone, which pads itself: what is padded, and how far in front of the
+  /// last three axes.
+  private(set) var paddedSources: [Value: (input: Value, front: [Int])] = [:]
   private var foreign: [Value: Int] = [:]
   private var remaining: [Value: Int] = [:]
   /// Nodes that another node's step computes too.
   var absorbed: Set<Int> = []
 
   init(
-    _ graph: Graph, inputShapes: [Shape], threads: NativeThreads, prepared: PreparedWeights
+    _ graph: Graph, inputShapes: [Shape], threads: NativeThreads, prepared: PreparedWeights, savesMemory: Bool = false
   ) throws {
+    self.savesMemory = savesMemory
     self.graph = graph
     self.threads = threads
     self.prepared = prepared
@@ -45,6 +56,8 @@ struct NativePlanner {
     for (index, node) in graph.nodes.enumerated() where constants[node.outputs[0]] == nil {
       for value in Set(node.inputs.compactMap(\.self)) { consumers[value, default: []].append(index) }
     }
+    try foldPadding()
+    try findBlockedReaders()
     for (value, nodes) in consumers { remaining[value] = nodes.count }
   }
 
@@ -57,11 +70,64 @@ struct NativePlanner {
     }
   }
 
+  /// Leaves padding with zeros to the convolution that alone reads it.
+  private mutating func foldPadding() throws {
+    for (index, node) in graph.nodes.enumerated() where node.operator == "Pad" {
+      guard let input = node.inputs[0], constant(input) == nil, let pads = integers(node, 1),
+        node.string("mode") ?? "constant" == "constant",
+        node.inputs.count < 3 || node.inputs[2] == nil || floats(node.inputs[2])?.first == 0,
+        let next = onlyConsumer(node.outputs[0]), next.node.operator == "Conv", next.node.inputs[0] == node.outputs[0],
+        padsItself(next.node), consumers[input]?.contains(next.index) == false
+      else { continue }
+      let rank = pads.count / 2
+      guard (3...5).contains(rank), [pads[0], pads[1], pads[rank], pads[rank + 1]].allSatisfy({ $0 == 0 }) else { continue }
+      let front = Array(repeating: 0, count: 5 - rank) + pads[2..<rank]
+      paddedSources[node.outputs[0]] = (input, front)
+      absorbed.insert(index)
+      consumers[node.outputs[0]] = nil
+      consumers[input] = consumers[input]?.map { $0 == index ? next.index : $0 }
+    }
+  }
+
+  /// Whether a kernel takes the convolution, with any padding.
+  private func padsItself(_ node: Node) -> Bool {
+    guard let value = node.inputs[1], let weight = constant(value) else { return false }
+    let hasBias = node.inputs.count > 2 && node.inputs[2] != nil
+    return (!hasBias || floats(node.inputs[2]) != nil) && weight.shape.rank > 2
+      && weight.shape.dimensions[2...].allSatisfy { $0 <= 7 }
+  }
+
+  /// What a value that a convolution reads is made of, and the padding in front of the last three axes.
+  func paddedSource(_ value: Value) -> (input: Value, front: [Int]) { paddedSources[value] ?? (value, [0, 0, 0]) }
+
+  private mutating func findBlockedReaders() throws {
+    let readers: Set = ["Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize", "InstanceNormalization"]
+    let passing: Set = [
+      "Add", "Sub", "Mul", "Div", "Max", "Min", "Relu", "LeakyRelu", "PRelu", "BatchNormalization", "Concat", "Pad",
+    ]
+    for node in graph.nodes.reversed() {
+      for case let raw? in node.inputs {
+        let input = paddedSource(raw).input
+        guard constant(input) == nil, isFloat(input), NativeValue.prefersBlocks(try shape(of: input)) else { continue }
+        let isReader = readers.contains(node.operator) && raw == node.inputs[0]
+        let isPassing = passing.contains(node.operator) || functionCall(node) != nil
+        let isGrouped =
+          node.operator == "Reshape"
+          && (consumers[node.outputs[0]] ?? []).contains { graph.nodes[$0].operator == "InstanceNormalization" }
+        if isReader || isGrouped || (isPassing && blockedReaders.contains(node.outputs[0])) { blockedReaders.insert(input) }
+      }
+    }
+  }
+
   mutating func plan(inputShapes: [Shape]) throws -> NativePlan {
     for (index, input) in graph.inputs.enumerated() { try bind(input, index) }
     for (index, node) in graph.nodes.enumerated() {
       if constants[node.outputs[0]] != nil { continue }
-      if !absorbed.contains(index) { try add(node, index) }
+      if !absorbed.contains(index) {
+        let first = steps.count
+        try add(node, index)
+        try describe(node, from: first)
+      }
       finish(index)
     }
     for (index, output) in graph.outputs.enumerated() { try deliver(output.value, index) }
@@ -97,7 +163,16 @@ struct NativePlanner {
     return (readers[0], graph.nodes[readers[0]])
   }
 
-  func isPlanned(_ value: Value) -> Bool { forms[value] != nil }
+  func isPlanned(_ value: Value) -> Bool { forms[value] != nil || views[value] != nil }
+
+  func wantsBlocks(_ value: Value) -> Bool { blockedReaders.contains(value) }
+  func blockedForm(_ value: Value) -> NativeValue? { forms[value]?.first(where: \.isBlocked) }
+  func hasPlainForm(_ value: Value) -> Bool { forms[value]?.contains { !$0.isBlocked && $0.load == nil } ?? false }
+  /// Whether the value is at hand in blocks and not plain.
+  func isHeldBlocked(_ value: Value) -> Bool { blockedForm(value) != nil && !hasPlainForm(value) }
+
+  /// Whether a layer from `input` to `output` works in blocks.
+  func prefersBlocks(_ input: Value, output: Value) -> Bool { isHeldBlocked(input) || wantsBlocks(output) }
 
   // MARK: Steps
 
@@ -109,12 +184,23 @@ struct NativePlanner {
   }
 
   /// Records a form of a value that holds its slots.
-  mutating func define(_ value: Value, _ form: NativeValue) { forms[value, default: []].append(form) }
+  mutating func define(_ value: Value, _ form: NativeValue) {
+    forms[value, default: []].append(form)
+    lastForm = form
+  }
+
+  /// Records a value as a view, which holds the slot that it looks at.
+  mutating func define(_ value: Value, _ view: NativeView) {
+    if case .slot(let slot) = view.base { arena.retain(slot) }
+    views[value] = view
+  }
 
   /// Gives back what nobody reads after node number `index`.
   private mutating func finish(_ index: Int) {
     let node = graph.nodes[index]
-    for value in Set(node.inputs.compactMap(\.self)) where constant(value) == nil {
+    // A convolution that pads itself reads what is padded, and the padding reads nothing.
+    let isFolded = node.outputs.contains { paddedSources[$0] != nil }
+    for value in Set(node.inputs.compactMap { $0.map { paddedSource($0).input } }) where constant(value) == nil && !isFolded {
       remaining[value, default: 0] -= 1
       releaseIfDead(value)
     }
@@ -122,9 +208,9 @@ struct NativePlanner {
   }
 
   private mutating func releaseIfDead(_ value: Value) {
-    guard remaining[value, default: 0] <= 0, !outputValues.contains(value), let dead = forms.removeValue(forKey: value)
-    else { return }
-    for form in dead { for slot in form.slots { arena.release(slot) } }
+    guard remaining[value, default: 0] <= 0, !outputValues.contains(value) else { return }
+    for form in forms.removeValue(forKey: value) ?? [] { for slot in form.slots { arena.release(slot) } }
+    if let view = views.removeValue(forKey: value), case .slot(let slot) = view.base { arena.release(slot) }
   }
 
   private mutating func bind(_ input: Value, _ index: Int) throws {
@@ -159,6 +245,15 @@ struct NativePlanner {
       }
     } else {
       let plainForm = forms[value]?.first { !$0.isBlocked && $0.load == nil }
+      if plainForm == nil, let view = views[value], view.scale == 1 {
+        step(name, "output") { run in
+          var axes = nativeAxes(view.shape)
+          martlet_copy_strided(
+            run.pool.pool, &axes, run.pointer(view), view.strides,
+            run.outputs[index].assumingMemoryBound(to: Float.self), NativeView.contiguousStrides(view.shape))
+        }
+        return
+      }
       let form = try plainForm ?? materialized(value)
       step(name, "output") { run in
         let target = run.outputs[index]
@@ -168,6 +263,15 @@ struct NativePlanner {
           run.pool.pool, &tensor, run.pointer(form.slot), target.assumingMemoryBound(to: Float.self))
       }
     }
+  }
+
+  /// Notes with the last step of a layer what it moves and how its result lies.
+  private mutating func describe(_ node: Node, from first: Int) throws {
+    guard steps.count > first else { return }
+    var elements = lastForm?.count ?? 0
+    for case let input? in node.inputs { elements += try shape(of: input).reduce(1, *) }
+    steps[steps.count - 1].bytes = elements * 4
+    steps[steps.count - 1].layout = lastForm?.isBlocked == true ? "blocks of 16" : "plain"
   }
 
   // MARK: Forms
@@ -183,6 +287,7 @@ struct NativePlanner {
 
   /// The value as it is, in the layout that it has.
   mutating func materialized(_ value: Value) throws -> NativeValue {
+    if forms[value] == nil, views[value] != nil { return try plain(value) }
     let form = try anyForm(value)
     guard let load = form.load else { return form }
     var result = form
@@ -204,6 +309,10 @@ struct NativePlanner {
   mutating func blocked(_ value: Value, allowsLoad: Bool = false) throws -> NativeValue {
     if let form = forms[value]?.first(where: { $0.isBlocked && $0.load == nil }) { return form }
     if allowsLoad, let form = forms[value]?.first(where: \.isBlocked) { return form }
+    if forms[value] == nil, let view = views[value], let form = blockedCopy(view, graph.name(of: value)) {
+      define(value, form)
+      return form
+    }
     let form = try materialized(value)
     if form.isBlocked { return form }
     var result = form
@@ -223,6 +332,11 @@ struct NativePlanner {
   /// The value plain; with `allowsLoad` perhaps with factors to apply on load.
   mutating func plain(_ value: Value, allowsLoad: Bool = false) throws -> NativeValue {
     if let constant = constant(value) { return try plainConstant(value, constant) }
+    if forms[value] == nil, let view = views[value] {
+      let form = plainCopy(view, graph.name(of: value))
+      define(value, form)
+      return form
+    }
     if let form = forms[value]?.first(where: { !$0.isBlocked && $0.load == nil }) { return form }
     if allowsLoad, let form = forms[value]?.first(where: { !$0.isBlocked }) { return form }
     let form = try materialized(value)
@@ -255,10 +369,59 @@ struct NativePlanner {
     return form
   }
 
-  /// The value in the layout that its channels call for.
+  /// The value in the layout that it has or that its readers want.
   mutating func preferred(_ value: Value, allowsLoad: Bool = false) throws -> NativeValue {
-    NativeValue.prefersBlocks(try shape(of: value))
+    NativeValue.prefersBlocks(try shape(of: value)) && (blockedForm(value) != nil || wantsBlocks(value))
       ? try blocked(value, allowsLoad: allowsLoad) : try plain(value, allowsLoad: allowsLoad)
+  }
+
+  // MARK: Views
+
+  /// The value's elements wherever they lie, perhaps to be scaled.
+  mutating func rawView(_ value: Value) throws -> NativeView {
+    if let constant = constant(value) {
+      return NativeView(.constant(FixedFloats(constant)), shape: constant.shape.dimensions)
+    }
+    if !hasPlainForm(value), let view = views[value] { return view }
+    let form = try plain(value)
+    return NativeView(.slot(form.slot), shape: form.shape)
+  }
+
+  /// The value's elements wherever they lie.
+  mutating func view(_ value: Value) throws -> NativeView {
+    let found = try rawView(value)
+    if found.scale == 1 { return found }
+    let form = try plain(value)
+    return NativeView(.slot(form.slot), shape: form.shape)
+  }
+
+  /// A view's elements in order.
+  private mutating func plainCopy(_ view: NativeView, _ name: String) -> NativeValue {
+    if view.isContiguous, view.scale == 1, view.offset == 0, case .slot(let slot) = view.base {
+      arena.retain(slot)
+      return NativeValue(slot: slot, shape: view.shape)
+    }
+    let form = NativeValue(slot: arena.allocate(view.count), shape: view.shape)
+    copy(view, to: form.slot, strides: NativeView.contiguousStrides(view.shape), name, "permute")
+    if view.scale != 1 {
+      let call = martlet_function_call(function: MARTLET_AFFINE, a: view.scale, b: 0)
+      step(name, "scale") { run in
+        martlet_apply(run.pool.pool, call, run.pointer(form.slot), form.count, run.pointer(form.slot))
+      }
+    }
+    return form
+  }
+
+  /// A view's elements in blocks, when its channels fill them.
+  private mutating func blockedCopy(_ view: NativeView, _ name: String) -> NativeValue? {
+    guard NativeValue.isSpatial(view.shape), view.shape[1] % 16 == 0, view.scale == 1 else { return nil }
+    let form = NativeValue(slot: arena.allocate(view.count), shape: view.shape, isBlocked: true)
+    let (extents, strides) = blockedAxes(view.shape)
+    var source = view
+    source.shape = extents
+    source.strides = [view.strides[0], 16 * view.strides[1]] + view.strides[2...] + [view.strides[1]]
+    copy(source, to: form.slot, strides: strides, name, "to blocks")
+    return form
   }
 
   // MARK: The interpreter

@@ -60,12 +60,20 @@ struct EngineArguments: ParsableArguments {
   @Option(help: "Threads. Default: all cores.")
   var threads: Int?
 
+  @Option(
+    name: .customLong("engine-memory"),
+    help: ArgumentHelp(
+      "The memory that Martlet's own engine may take beside the checkpoint, such as 2G. Default: no limit.",
+      valueName: "bytes"))
+  var engineMemory: String?
+
   func choice() throws -> EngineChoice {
     var choice = EngineChoice()
     choice.runtime = runtime
     choice.library = engineLibrary
     choice.namedDevice = try device.map { try .parse($0) }
     choice.options.threads = threads
+    choice.options.memoryLimit = try engineMemory.map { try OptionError.bytes($0, option: "--engine-memory") }
     return choice
   }
 }

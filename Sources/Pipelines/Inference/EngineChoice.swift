@@ -1,5 +1,6 @@
 import Diagnostics
 package import Engines
+import Foundation
 package import Graphs
 import Synchronization
 import Tensors
@@ -65,11 +66,19 @@ package struct EngineChoice: Sendable {
     // An engine library that the user names is meant to be used.
     if library != nil { return try OpenVINOBackend(library: library).compile(source, options) }
     let native = try NativeBackend().compile(source, options)
-    if let planned = native as? any PlannedEngine, planned.isFast { return native }
-    // Layers that matter have no kernel yet that is ahead: the library is taken where it is there.
+    guard let planned = native as? any PlannedEngine else { return native }
+    let ratio = planned.expectedRatio
+    let expectation = (1 / ratio).formatted(.number.precision(.fractionLength(1)))
+    if planned.isFast { return native }
+    // The library is taken where it is there and expected to be ahead.
     let openVINO = OpenVINOBackend()
-    guard case .available = openVINO.availability() else { return native }
-    return try openVINO.compile(source, options)
+    guard case .available = openVINO.availability(), options.memoryLimit == nil else {
+      return ExplainedEngine(
+        native, EngineSetting("chosen", "OpenVINO would be about \(expectation) times as fast; it isn't installed"))
+    }
+    return ExplainedEngine(
+      try openVINO.compile(source, options),
+      EngineSetting("chosen", "expected to be about \(expectation) times as fast as Martlet's own engine here"))
   }
 
   /// Finds out early what would make every compilation fail.
@@ -86,6 +95,22 @@ package struct EngineChoice: Sendable {
     }
     return fitting ?? backends[0]
   }
+}
+
+/// An engine with a word on why it was chosen.
+struct ExplainedEngine: CompiledEngine {
+  let engine: any CompiledEngine
+  let explanation: EngineSetting
+
+  init(_ engine: any CompiledEngine, _ explanation: EngineSetting) {
+    self.engine = engine
+    self.explanation = explanation
+  }
+
+  var inputs: [TensorSpecification] { engine.inputs }
+  var outputs: [TensorSpecification] { engine.outputs }
+  var settings: [EngineSetting] { engine.settings + [explanation] }
+  func makeSession() throws -> any Session { try engine.makeSession() }
 }
 
 /// Where a pipeline takes its engine from.

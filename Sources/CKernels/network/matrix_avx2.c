@@ -1,0 +1,8 @@
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define NAME(f) f##_avx2
+#define TILE_ROWS 6
+#define TILE_PANELS 1
+#include "matrix_body.h"
+#pragma clang attribute pop
+#endif

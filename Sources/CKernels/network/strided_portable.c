@@ -1,0 +1,2 @@
+#define NAME(f) f##_portable
+#include "strided_body.h"
