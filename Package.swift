@@ -63,7 +63,7 @@ let package = Package(
       ["Tensors", "Files", "Diagnostics", collections, .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["ONNX/onnx.proto"]),
     library("Interpreter", ["Graphs", "Tensors", "Diagnostics", collections]),
-    library("Passes", ["Graphs", "Tensors", "Diagnostics", collections]),
+    library("Passes", ["Interpreter", "Graphs", "Tensors", "Diagnostics", collections]),
     library(
       "Importers",
       ["Archives", "Bundles", "PythonSyntax", "Interpreter", "Graphs", "Tensors", "Files", "Diagnostics", collections]),
@@ -132,12 +132,14 @@ let package = Package(
     tests("PythonSyntax", ["Diagnostics"]),
     tests("Bundles", ["Archives", "Arguments", "PythonSyntax", "Files", "Diagnostics"]),
     tests("Graphs", ["Tensors", "Diagnostics"]),
-    tests("Passes", ["Engines", "Graphs", "Tensors", "Files", "Diagnostics"]),
+    tests("Passes", ["Engines", "Interpreter", "Graphs", "Tensors", "Files", "Diagnostics"]),
     tests(
       "Importers",
       ["Archives", "Interpreter", "Pipelines", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Interpreter", ["Graphs", "Tensors", "Diagnostics"]),
-    tests("Networks", ["Archives", "Arguments", "Graphs", "Engines", "Tensors", "Files", "Diagnostics"]),
+    tests(
+      "Networks",
+      ["Archives", "Arguments", "Graphs", "Interpreter", "Passes", "Engines", "Tensors", "Files", "Diagnostics"]),
     tests("Engines", ["Graphs", "Tensors", "Files", "Diagnostics"]),
     .testTarget(
       name: "ConformanceTests", dependencies: ["Engines", "Graphs", "Tensors", "Files", "Diagnostics", "TestSupport"],

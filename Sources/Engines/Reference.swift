@@ -19,7 +19,8 @@ package struct ReferenceBackend: EngineBackend {
       throw EngineError.networkRefused(backend: title, reason: "it takes graphs, and this is an ONNX model only")
     }
     return ReferenceEngine(
-      evaluator: GraphEvaluator(graph), inputs: source.inputs, outputs: source.outputs, title: title)
+      evaluator: GraphEvaluator(graph), inputs: source.inputs, outputs: source.outputs, title: title,
+      timesLayers: options.timesLayers)
   }
 }
 
@@ -28,6 +29,7 @@ private struct ReferenceEngine: CompiledEngine {
   let inputs: [TensorSpecification]
   let outputs: [TensorSpecification]
   let title: String
+  let timesLayers: Bool
 
   var settings: [EngineSetting] { [EngineSetting("engine", title), EngineSetting("precision", "float32")] }
   func makeSession() throws -> any Session { ReferenceSession(self) }
@@ -36,6 +38,7 @@ private struct ReferenceEngine: CompiledEngine {
 private final class ReferenceSession: Session {
   private let engine: ReferenceEngine
   private let isRunning = Atomic(false)
+  private var lastTimes: [LayerTime] = []
 
   init(_ engine: ReferenceEngine) { self.engine = engine }
 
@@ -48,6 +51,20 @@ private final class ReferenceSession: Session {
     }
     defer { isRunning.store(false, ordering: .releasing) }
     try check(inputs)
-    outputs = try engine.evaluator.run(inputs)
+    guard engine.timesLayers else {
+      outputs = try engine.evaluator.run(inputs)
+      return
+    }
+    let clock = ContinuousClock()
+    var begins: [(node: Node, at: ContinuousClock.Instant)] = []
+    outputs = try engine.evaluator.run(inputs) { begins.append(($0, clock.now)) }
+    let ends = begins.dropFirst().map(\.at) + [clock.now]
+    lastTimes = zip(begins, ends).map { begin, end in
+      let duration = (end - begin.at).components
+      let seconds = Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+      return LayerTime(name: begin.node.name, kind: begin.node.operator, seconds: seconds)
+    }
   }
+
+  func layerTimes() throws -> [LayerTime] { lastTimes }
 }

@@ -46,6 +46,9 @@ package final class MappedFile: Sendable {
     self.owner = owner
   }
 
+  /// Whether the bytes are the mapping itself, so that the file still has what memory forgets.
+  package var isMapping: Bool { owner == nil }
+
   /// Gives the bytes to `body`; the mapping stays until it returns.
   package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try withExtendedLifetime(self) { try body(bytes) }

@@ -21,12 +21,7 @@ package struct FixedBatch: Pass {
       }
       rebuilder.map(input, to: try rebuilder.graph.input(graph.name(of: input), type))
     }
-    for node in graph.nodes {
-      var inputs: [Value?] = []
-      for input in node.inputs { inputs.append(try input.map { try rebuilder.value($0) }) }
-      for (old, new) in zip(node.outputs, try rebuilder.append(node, inputs: inputs)) { rebuilder.map(old, to: new) }
-    }
-    for (name, value) in graph.outputs { try rebuilder.graph.output(rebuilder.value(value), name: name) }
-    return PassResult(rebuilder.graph)
+    for node in graph.nodes { try rebuilder.copy(node) }
+    return PassResult(try rebuilder.finished())
   }
 }

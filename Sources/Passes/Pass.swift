@@ -13,31 +13,45 @@ package struct PassResult: Sendable {
   package var graph: Graph
   /// What a person should know of it: weights that don't fit, nodes that stay in another type.
   package var notes: [String]
+  /// What was done, a line for each place: what `--dump-passes` writes above the graph.
+  package var patches: [String]
 
-  package init(_ graph: Graph, notes: [String] = []) {
+  package init(_ graph: Graph, notes: [String] = [], patches: [String] = []) {
     self.graph = graph
     self.notes = notes
+    self.patches = patches
   }
 }
 
 /// Applies passes in their order and verifies the graph after each that changed it.
 package struct PassDriver: Sendable {
   package let passes: [any Pass]
+  /// How often the list is gone through at most; it ends when no pass finds anything.
+  package let rounds: Int
 
-  package init(_ passes: [any Pass]) { self.passes = passes }
+  package init(_ passes: [any Pass], rounds: Int = 1) {
+    self.passes = passes
+    self.rounds = rounds
+  }
 
-  /// - Parameter observer: Told of each pass that changed the graph, with the graph after it.
+  /// - Parameter observer: Told of each pass that changed the graph, with its result.
   /// - Throws: ``PassError`` when a pass left an invalid graph; whatever a pass or the observer throws.
   package func run(
-    _ graph: Graph, observer: (_ pass: String, _ graph: Graph) throws -> Void = { _, _ in }
+    _ graph: Graph, observer: (_ pass: String, _ result: PassResult) throws -> Void = { _, _ in }
   ) throws -> PassResult {
     var result = PassResult(graph)
-    for pass in passes {
-      guard let next = try pass.apply(to: result.graph) else { continue }
-      do { try next.graph.verify() } catch { throw PassError.invalidGraph(pass: pass.name, reason: "\(error)") }
-      result.graph = next.graph
-      result.notes += next.notes
-      try observer(pass.name, next.graph)
+    for _ in 0..<rounds {
+      var isChanged = false
+      for pass in passes {
+        guard let next = try pass.apply(to: result.graph) else { continue }
+        do { try next.graph.verify() } catch { throw PassError.invalidGraph(pass: pass.name, reason: "\(error)") }
+        isChanged = true
+        result.graph = next.graph
+        result.notes += next.notes
+        result.patches += next.patches
+        try observer(pass.name, next)
+      }
+      if !isChanged { break }
     }
     return result
   }

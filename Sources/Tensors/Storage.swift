@@ -13,6 +13,7 @@ package final class Storage: @unchecked Sendable {
   // Unchecked: the bytes are written only through `Tensor`'s copy-on-write access, by the only owner.
   package let bytes: UnsafeRawBufferPointer
   let isWritable: Bool
+  private var isMapped = false
   private let release: () -> Void
 
   /// Allocates `byteCount` bytes, aligned to 64, zeroed unless `isZeroed` is false.
@@ -39,7 +40,19 @@ package final class Storage: @unchecked Sendable {
   package init(file: MappedFile, range: Range<Int>) {
     bytes = UnsafeRawBufferPointer(rebasing: file.bytes[range])
     isWritable = false
+    isMapped = file.isMapping
     release = { withExtendedLifetime(file) {} }
+  }
+
+  /// Lets the system take back the memory behind bytes of a mapped file that won't be read again soon. They stay
+  /// readable: the file still has them.
+  func giveBack(_ range: Range<Int>) {
+    guard isMapped, let base = bytes.baseAddress else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let address = Int(bitPattern: base)
+    let first = (address + range.lowerBound + page - 1) / page * page
+    let end = (address + range.upperBound) / page * page
+    if end > first { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
   }
 
   /// Foreign bytes that live until `release` is called.

@@ -235,6 +235,12 @@ package struct Tensor: Sendable {
   /// The tensor itself when it is contiguous and aligned, else such a copy.
   package func contiguous() -> Tensor { isContiguous && isAligned ? self : copy() }
 
+  /// Says that the elements won't be read again soon, which gives back the memory behind a mapped file's.
+  package func giveBackPages() {
+    guard isContiguous else { return }
+    storage.giveBack(byteOffset..<byteOffset + byteCount)
+  }
+
   /// A contiguous copy in memory of its own.
   package func copy() -> Tensor {
     let target = Tensor(elementType, shape, isZeroed: false)

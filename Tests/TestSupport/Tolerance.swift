@@ -6,6 +6,8 @@ package enum Tolerance {
   package static let network = 1e-4
   /// A layer of Martlet's CPU engine against the interpreter: the same measure.
   package static let kernel = 2e-5
+  /// An optimised graph against the same graph before it, both through the interpreter: the same measure.
+  package static let optimization = 1e-5
   /// A half-precision network's output against float32: the same measure. Half has 11 bits, 5e-4 for each rounding.
   package static let halfNetwork = 1e-2
   /// Voxels whose label a half-precision network must share with float32.

@@ -39,7 +39,7 @@ package struct NativeBackend: EngineBackend {
     }
     let engine = NativeEngine(
       graph: graph, inputs: source.inputs, outputs: source.outputs, threads: NativeThreads(count: threads),
-      memoryLimit: options.memoryLimit)
+      memoryLimit: options.memoryLimit, timesLayers: options.timesLayers)
     if source.inputs.allSatisfy({ !$0.dimensions.dropFirst().contains(nil) }) {
       _ = try engine.plan(for: source.inputs.map { $0.shape(batch: options.batch) })
     }
@@ -55,6 +55,8 @@ package protocol PlannedEngine: CompiledEngine {
   var expectedRatio: Double { get }
   /// The nodes that the interpreter computes.
   var interpreted: [String] { get }
+  /// Whether kernels compute nearly all of the network, so that a run takes seconds at most.
+  var isMostlyPlanned: Bool { get }
   /// The steps for inputs of these shapes, as text.
   func planDescription(_ shapes: [Shape]) throws -> String
   /// The same with the times of one run after a first.
@@ -68,6 +70,7 @@ final class NativeEngine: CompiledEngine {
   let inputs: [TensorSpecification]
   let outputs: [TensorSpecification]
   let threads: NativeThreads
+  fileprivate let timesLayers: Bool
   private let graph: Graph
   private let prepared = PreparedWeights()
   private let memoryLimit: Int?
@@ -75,8 +78,9 @@ final class NativeEngine: CompiledEngine {
 
   init(
     graph: Graph, inputs: [TensorSpecification], outputs: [TensorSpecification], threads: NativeThreads,
-    memoryLimit: Int?
+    memoryLimit: Int?, timesLayers: Bool
   ) {
+    self.timesLayers = timesLayers
     self.graph = graph
     self.memoryLimit = memoryLimit
     self.inputs = inputs
@@ -130,6 +134,7 @@ final class NativeEngine: CompiledEngine {
 
 extension NativeEngine: PlannedEngine {
   var isFast: Bool { plans.withLock { $0.values.allSatisfy(\.isFast) } }
+  var isMostlyPlanned: Bool { plans.withLock { $0.values.allSatisfy(\.isMostlyPlanned) } }
 
   var expectedRatio: Double { plans.withLock { $0.values.map(\.expectedRatio).min() ?? 1 } }
   var interpreted: [String] { plans.withLock { $0.values.first?.interpreted ?? [] } }
@@ -156,6 +161,7 @@ final class NativeSession: Session {
   private let isRunning = Atomic(false)
   private var plan: NativePlan?
   private var memory: Storage?
+  private var lastTimes: [LayerTime] = []
 
   init(_ engine: NativeEngine) { self.engine = engine }
 
@@ -163,8 +169,13 @@ final class NativeSession: Session {
   var outputs: [TensorSpecification] { engine.outputs }
 
   func run(_ inputs: [Tensor], into outputs: inout [Tensor]) throws {
-    try run(inputs, into: &outputs, observer: nil)
+    guard engine.timesLayers else { return try run(inputs, into: &outputs, observer: nil) }
+    var times: [LayerTime] = []
+    try run(inputs, into: &outputs) { times.append(LayerTime(name: $0.node, kind: $0.kernel, seconds: $1)) }
+    lastTimes = times
   }
+
+  func layerTimes() throws -> [LayerTime] { lastTimes }
 
   /// - Parameter observer: Told of each step and its seconds.
   func run(

@@ -59,6 +59,9 @@ struct NativePlan: Sendable {
   /// Whether this engine is expected to be at least as fast as a library.
   var isFast: Bool { expectedRatio >= 1 }
 
+  /// Whether the interpreter's part takes less than a second or so.
+  var isMostlyPlanned: Bool { steps.reduce(0) { $0 + $1.interpretedElements } <= 200_000_000 }
+
   /// Nodes that no kernel of this engine computes.
   var interpreted: [String] { steps.filter { $0.kernel == "interpreter" }.map(\.node) }
 

@@ -317,10 +317,3 @@ private struct ResizeTable: Sendable {
       count: Int32(count))
   }
 }
-
-extension Node {
-  func int(_ name: String) -> Int? { if case .int(let value)? = attributes[name] { value } else { nil } }
-  func ints(_ name: String) -> [Int]? { if case .ints(let values)? = attributes[name] { values } else { nil } }
-  func float(_ name: String) -> Float? { if case .float(let value)? = attributes[name] { value } else { nil } }
-  func string(_ name: String) -> String? { if case .string(let value)? = attributes[name] { value } else { nil } }
-}

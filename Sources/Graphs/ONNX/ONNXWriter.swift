@@ -130,6 +130,7 @@ package struct ONNXWriter {
       guard let tensor = part.raw else { continue }
       try emit(Self.header(field: 9, count: tensor.byteCount))
       try tensor.withStoredBytes { try write($0) }
+      tensor.giveBackPages()
     }
   }
 

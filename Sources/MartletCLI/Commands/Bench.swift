@@ -79,13 +79,20 @@ struct Bench: ParsableCommand {
     lines.append("  compiled in \(benchmark.compileSeconds.fixed(2)) s, peak memory \(memory.byteText)")
     lines.append("  engine      \(benchmark.engine.first { $0.name == "engine" }?.value ?? "")")
     if layers {
+      lines.append("  kinds of layers, the longest first")
+      lines += benchmark.kinds.prefix(10).map { row($0.milliseconds, $0.share, "\($0.name), \($0.layers) layers") }
       lines.append("  layers, the longest first")
-      lines += benchmark.layers.prefix(20).map {
-        "    \($0.milliseconds.fixed(2).leftPadded(9)) ms \(($0.share * 100).fixed(1).leftPadded(5)) %  \($0.kind)  \($0.name)"
+      lines += benchmark.layers.prefix(20).map { layer in
+        let rate = layer.gigaOperationsPerSecond.map { ", \($0.fixed(0)) GFLOP/s" } ?? ""
+        return row(layer.milliseconds, layer.share, "\(layer.kind)  \(layer.name)\(rate)")
       }
       if benchmark.layers.isEmpty { lines.append("    this engine doesn't tell the time of its layers") }
     }
     return lines.joined(separator: "\n")
+  }
+
+  private func row(_ milliseconds: Double, _ share: Double, _ name: String) -> String {
+    "    \(milliseconds.fixed(2).leftPadded(9)) ms \((share * 100).fixed(1).leftPadded(5)) %  \(name)"
   }
 }
 

@@ -16,6 +16,9 @@ struct Export: ParsableCommand {
       Targets:
       \(ExportTargets.all.map { "  \($0.name.padded(14))\($0.summary)" }.joined(separator: "\n"))
 
+      The engine's outputs are compared with those of the network as it was imported; when they differ the exit code is 65
+      and nothing is kept. A plain file is verified with --verify-scan, --oracle or --layer-by-layer.
+
       The spatial size is the inferer's window, what the metadata says, or --input-shape. A package that is up to date
       is left as it is.
       """)
@@ -62,7 +65,7 @@ struct Export: ParsableCommand {
   @Option(help: "The engine library's file or folder. Default: it is found.")
   var engineLibrary: String?
 
-  @Option(help: "A folder for the graph as text after each pass.")
+  @Option(help: "A folder for the graph as text after each pass that changed it.")
   var dumpPasses: String?
 
   @Flag(name: .customLong("keep-onnx"), help: "Keep the ONNX model in the package, so that it also runs on CPUs.")
@@ -71,8 +74,16 @@ struct Export: ParsableCommand {
   @Flag(help: "Put an ONNX file's weights into a file beside it, as those of more than 2 GiB are in any case.")
   var externalData = false
 
-  @Flag(help: "Don't compare fp16 with fp32 on this machine's CPU.")
+  @Flag(help: "Don't run what was made beside the network as it was imported.")
   var noVerify = false
+
+  @Flag(help: "Keep what fails the verification; the exit code is 65 all the same.")
+  var keepFailed = false
+
+  @Flag(help: "Leave out the optimisation passes.")
+  var noOptimize = false
+
+  @OptionGroup var verification: VerificationArguments
 
   @Flag(help: "Build also when the package is up to date.")
   var force = false
@@ -105,6 +116,9 @@ struct Export: ParsableCommand {
     options.keepsONNX = keepsONNX
     options.storesDataExternally = externalData
     options.verifies = !noVerify
+    options.verification = verification.options
+    options.keepsFailed = keepFailed
+    options.optimizes = !noOptimize
     options.isForced = force
     return options
   }

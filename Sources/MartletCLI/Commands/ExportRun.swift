@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnostics
 import Engines
 import Files
+import Foundation
 import Pipelines
 
 /// One export with its progress bar and its facts, as `export`, `trt_export` and `onnx_export` show it.
@@ -35,6 +36,7 @@ private struct ExportFacts: Encodable {
   var library: String?
   var bytes: Int
   var verification: [PackageManifest.Verification]
+  var tables: [VerificationTable]
   var notes: [String]
   var seconds: [String: Double]
   var peakMemory: Int
@@ -53,6 +55,7 @@ private struct ExportFacts: Encodable {
     library = result.library
     bytes = result.byteCount
     verification = result.verification
+    tables = result.tables
     notes = result.notes
     seconds = Dictionary(result.times.map { ($0.stage, $0.seconds) }) { $0 + $1 }
     peakMemory = Terminal.peakMemory
@@ -74,10 +77,11 @@ private struct ExportFacts: Encodable {
       let stages = order.compactMap { stage in seconds[stage].map { "\(stage) \($0.fixed(2))" } }
       lines.append("  \(stages.joined(separator: ", ")) s, peak memory \(peakMemory.byteText)")
     }
-    lines += verification.map { "  \($0.name): \($0.outcome.rawValue): \($0.detail)" }
+    // The tables hold the figures of the first entries.
+    lines += verification.dropFirst(tables.count).map { "  \($0.name): \($0.outcome.rawValue): \($0.detail)" }
+    lines += tables.map { "  " + $0.text.replacingOccurrences(of: "\n", with: "\n  ") }
     if target == "onnx", verification.isEmpty {
-      lines.append(
-        "  not verified: compare with PyTorch by: martlet infer MODEL --inputs x.npy --reference y.npy --output DIR")
+      lines.append("  not verified: run it beside the model by: martlet verify \(path) --against MODEL")
     }
     lines += notes.map { "  note: \($0)" }
     return lines.joined(separator: "\n")

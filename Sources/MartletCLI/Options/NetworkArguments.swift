@@ -67,6 +67,9 @@ struct EngineArguments: ParsableArguments {
       valueName: "bytes"))
   var engineMemory: String?
 
+  @Flag(help: "Run the graph as it was imported, without the optimisation passes.")
+  var noOptimize = false
+
   func choice() throws -> EngineChoice {
     var choice = EngineChoice()
     choice.runtime = runtime
@@ -74,11 +77,34 @@ struct EngineArguments: ParsableArguments {
     choice.namedDevice = try device.map { try .parse($0) }
     choice.options.threads = threads
     choice.options.memoryLimit = try engineMemory.map { try OptionError.bytes($0, option: "--engine-memory") }
+    choice.optimizes = !noOptimize
     return choice
   }
 }
 
 extension Runtime: ExpressibleByArgument {}
+
+/// How an engine is compared with the network that it was made from.
+struct VerificationArguments: ParsableArguments {
+  @Option(help: "What runs the network as it was imported: \(Oracle.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var oracle = Oracle.auto
+
+  @Option(help: "A scan: a window of it, preprocessed as the bundle says, is an input beside noise.")
+  var verifyScan: String?
+
+  @Flag(help: "When the outputs differ, name the first node that is wrong.")
+  var layerByLayer = false
+
+  var options: VerificationOptions {
+    var options = VerificationOptions()
+    options.oracle = oracle
+    options.scan = verifyScan
+    options.isLayerByLayer = layerByLayer
+    return options
+  }
+}
+
+extension Oracle: ExpressibleByArgument {}
 
 /// How much is printed, and in which form.
 struct OutputArguments: ParsableArguments {

@@ -25,6 +25,7 @@ package struct BenchmarkPage {
       <table>
       \(facts.joined(separator: "\n"))
       </table>
+      \(kinds)
       \(layers)
       </body></html>
 
@@ -53,21 +54,53 @@ package struct BenchmarkPage {
     return facts + benchmark.engine.map { ($0.name, $0.value) }
   }
 
+  private static let colours = ["#0969da", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#cf222e", "#57606a"]
+
+  /// A kind's colour, the same in both pictures; the rarest share the last one.
+  private func colour(_ kind: String) -> String {
+    let place = benchmark.kinds.firstIndex { $0.name == kind } ?? 0
+    return Self.colours[min(place, Self.colours.count - 1)]
+  }
+
+  /// One bar of all kinds, and what each takes.
+  private var kinds: String {
+    guard !benchmark.kinds.isEmpty else { return "" }
+    var x = 0.0
+    let parts = benchmark.kinds.map { kind -> String in
+      defer { x += 1060 * kind.share }
+      return """
+        <rect x="\(String(format: "%.1f", x))" y="0" width="\(String(format: "%.1f", 1060 * kind.share))" height="28" \
+        fill="\(colour(kind.name))"><title>\(Self.escaped(kind.name))</title></rect>
+        """
+    }
+    let rows = benchmark.kinds.map { kind in
+      "<tr><th><span style=\"color:\(colour(kind.name))\">■</span> \(Self.escaped(kind.name))</th>"
+        + "<td>\(kind.layers) layers, \(String(format: "%.2f ms, %.1f %%", kind.milliseconds, kind.share * 100))</td></tr>"
+    }
+    return """
+      <h2>Time per kind of layer</h2>
+      <svg viewBox="0 0 1060 28" role="img" aria-label="Time per kind of layer">
+      \(parts.joined(separator: "\n"))
+      </svg>
+      <table>
+      \(rows.joined(separator: "\n"))
+      </table>
+      """
+  }
+
   /// The layers that take most of the time, one bar each.
   private var layers: String {
     let shown = Array(benchmark.layers.prefix(60))
     guard let longest = shown.first?.milliseconds, longest > 0 else { return "" }
-    let colours = ["#0969da", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#cf222e", "#57606a"]
-    let kinds = Array(Set(shown.map(\.kind))).sorted()
     let rows = shown.enumerated().map { index, layer in
       let width = 520 * layer.milliseconds / longest
-      let colour = colours[(kinds.firstIndex(of: layer.kind) ?? 0) % colours.count]
       let y = index * 18
-      let label = "\(layer.kind)  " + String(format: "%.2f ms, %.1f %%", layer.milliseconds, layer.share * 100)
+      let rate = layer.gigaOperationsPerSecond.map { String(format: ", %.0f GFLOP/s", $0) } ?? ""
+      let label = "\(layer.kind)  " + String(format: "%.2f ms, %.1f %%", layer.milliseconds, layer.share * 100) + rate
       return """
         <g><title>\(Self.escaped(layer.name)): \(Self.escaped(label))</title>
         <text x="336" y="\(y + 12)" text-anchor="end">\(Self.escaped(String(layer.name.suffix(52))))</text>
-        <rect x="344" y="\(y + 2)" width="\(String(format: "%.1f", width))" height="13" fill="\(colour)"/>
+        <rect x="344" y="\(y + 2)" width="\(String(format: "%.1f", width))" height="13" fill="\(colour(layer.kind))"/>
         <text x="\(String(format: "%.1f", 350 + width))" y="\(y + 12)">\(Self.escaped(label))</text></g>
         """
     }

@@ -28,6 +28,22 @@ package struct NetworkBenchmark: Sendable, Encodable {
     /// Of one run, the mean over the timed runs.
     package let milliseconds: Double
     package let share: Double
+    /// Additions and multiplications of the graph's node of that name, in thousand millions; nil for a layer of the
+    /// engine's own.
+    package let gigaOperations: Double?
+
+    /// The same a second.
+    package var gigaOperationsPerSecond: Double? {
+      gigaOperations.flatMap { milliseconds > 0 ? $0 * 1e3 / milliseconds : nil }
+    }
+  }
+
+  /// The layers of one kind together.
+  package struct Kind: Sendable, Encodable {
+    package let name: String
+    package let layers: Int
+    package let milliseconds: Double
+    package let share: Double
   }
 
   /// Milliseconds of one run.
@@ -72,6 +88,8 @@ package struct NetworkBenchmark: Sendable, Encodable {
   package let gigaOperationsPerSecond: Double?
   /// The longest first; empty when they weren't asked for, or the engine doesn't tell.
   package let layers: [Layer]
+  /// The layers by kind, the longest first.
+  package let kinds: [Kind]
 
   /// Compiles the model's network and runs it on noise.
   /// - Throws: what is wrong with the model; `EngineError`, `DeviceError`; `InterruptedError`.
@@ -82,8 +100,8 @@ package struct NetworkBenchmark: Sendable, Encodable {
       throw BenchmarkError.badPlan(runs: plan.runs, batch: plan.batch, seconds: plan.seconds)
     }
     let source = try NetworkSource(model, options)
-    let graph = try source.graph()
     var choice = choice
+    let graph = try choice.optimized(source.graph())
     choice.options.batch = plan.batch
     choice.options.timesLayers = plan.timesLayers
     let clock = ContinuousClock()
@@ -116,23 +134,40 @@ package struct NetworkBenchmark: Sendable, Encodable {
     throughput = Double(plan.batch) * 1e3 / latency.mean
     gigaOperations = graph.operationCount(batch: plan.batch).map { $0 / 1e9 }
     gigaOperationsPerSecond = gigaOperations.map { $0 * 1e3 / latency.median }
-    self.layers = layers.mean(over: times.count)
+    let costs = graph.nodes.map { ($0.name, graph.operationCount(of: $0, batch: plan.batch) ?? 0) }
+    let all = layers.mean(over: times.count, costs: Dictionary(costs) { first, _ in first })
+    self.layers = all
+    kinds = Dictionary(grouping: all, by: \.kind).map { name, layers in
+      Kind(
+        name: name, layers: layers.count, milliseconds: layers.reduce(0) { $0 + $1.milliseconds },
+        share: layers.reduce(0) { $0 + $1.share })
+    }.sorted { ($1.milliseconds, $0.name) < ($0.milliseconds, $1.name) }
   }
 
   /// Sums of the layers' times over the runs.
   private struct LayerTimes {
-    private var sums: [String: (kind: String, seconds: Double)] = [:]
-
-    mutating func add(_ layers: [LayerTime]) {
-      for layer in layers { sums[layer.name, default: (layer.kind, 0)].seconds += layer.seconds }
+    /// A node may be several layers: a reorder and its kernel.
+    private struct Key: Hashable {
+      var name: String
+      var kind: String
     }
 
-    func mean(over runs: Int) -> [Layer] {
-      let total = sums.values.reduce(0) { $0 + $1.seconds }
-      return sums.map { name, layer in
-        Layer(
-          name: name, kind: layer.kind, milliseconds: layer.seconds * 1e3 / Double(runs),
-          share: total > 0 ? layer.seconds / total : 0)
+    private var sums: [Key: Double] = [:]
+
+    mutating func add(_ layers: [LayerTime]) {
+      for layer in layers { sums[Key(name: layer.name, kind: layer.kind), default: 0] += layer.seconds }
+    }
+
+    /// - Parameter costs: The operations of each node of the graph, which the longest layer of its name does.
+    func mean(over runs: Int, costs: [String: Double]) -> [Layer] {
+      let total = sums.values.reduce(0, +)
+      let longest = Dictionary(sums.map { ($0.key.name, $0) }) { $0.value >= $1.value ? $0 : $1 }
+      return sums.map { key, seconds in
+        let isLongest = longest[key.name]?.key == key
+        return Layer(
+          name: key.name, kind: key.kind, milliseconds: seconds * 1e3 / Double(runs),
+          share: total > 0 ? seconds / total : 0,
+          gigaOperations: isLongest ? costs[key.name].flatMap { $0 > 0 ? $0 / 1e9 : nil } : nil)
       }.sorted { ($1.milliseconds, $0.name) < ($0.milliseconds, $1.name) }
     }
   }

@@ -33,6 +33,8 @@ package struct ExportResult: Sendable {
   /// Bytes of the engine or the file.
   package var byteCount: Int
   package var verification: [PackageManifest.Verification]
+  /// The figures of what was run, in the order of ``verification``; none for a package that is up to date.
+  package var tables: [VerificationTable] = []
   package var notes: [String]
   /// Seconds by stage.
   package var times: [(stage: String, seconds: Double)]
@@ -111,9 +113,20 @@ package struct Export: Sendable {
   private struct Prepared {
     var network: ExportedNetwork
     var source: NetworkSource
-    /// Compares the network with float32; nil where it is float32.
-    var check: PrecisionCheck?
+    /// Compares what is made with the network as it was imported; nil without verification.
+    var check: EngineCheck?
     var notes: [String]
+  }
+
+  /// What was found out about a product.
+  private struct Findings {
+    var entries: [PackageManifest.Verification] = []
+    var tables: [VerificationTable] = []
+
+    mutating func add(_ name: String, _ table: VerificationTable) {
+      entries.append(.init(name, table.passed ? .passed : .failed, table.summary))
+      tables.append(table)
+    }
   }
 
   private func prepare() throws -> Prepared {
@@ -126,21 +139,26 @@ package struct Export: Sendable {
     if let asked = options.dynamicBatch, !original.hasOpenBatch { throw ExportError.fixedBatch(size, asked: asked) }
     let batch = try options.dynamicBatch ?? BatchRange([size, size, size])
     let isFixed = target.fixesBatch && options.dynamicBatch == nil
-    var passes: [any Pass] = isFixed ? [FixedBatch(batch.optimum)] : []
-    if options.precision == .fp16 { passes.append(HalfPrecision()) }
     var dump = try options.dumpFolder.map { try GraphDump(folder: $0, original) }
     let rewritten = try clock.measure("passes") {
-      try PassDriver(passes).run(original) { pass, graph in try dump?.write(graph, after: pass) }
+      var result = PassResult(original)
+      func run(_ driver: PassDriver) throws {
+        let next = try driver.run(result.graph) { pass, result in try dump?.write(result, after: pass) }
+        result = PassResult(next.graph, notes: result.notes + next.notes)
+      }
+      if isFixed { try run(PassDriver([FixedBatch(batch.optimum)])) }
+      if options.optimizes { try run(Optimization.driver) }
+      if options.precision == .fp16 { try run(PassDriver([HalfPrecision()])) }
+      if options.optimizes { try run(Lowering.driver(for: target.name)) }
+      return result
     }
     var prepared = Prepared(
       network: ExportedNetwork(graph: rewritten.graph, batch: batch), source: source, check: nil,
       notes: rewritten.notes + randomNotes(original))
-    if options.precision == .fp16, options.verifies {
-      // One sample tells as much as a batch of them.
-      let single = try PassDriver([FixedBatch(1)]).run(original).graph
-      let library = target.name == "openvino" ? options.library : nil
-      prepared.check = PrecisionCheck(
-        original: single, half: rewritten.graph, backend: OpenVINOBackend(library: library))
+    if options.verifies {
+      let fixed = isFixed ? try PassDriver([FixedBatch(batch.optimum)]).run(original).graph : original
+      prepared.check = try check(
+        fixed, rewritten.graph, batch: isFixed ? batch.optimum : options.dynamicBatch?.minimum ?? 1)
     }
     return prepared
   }
@@ -151,24 +169,90 @@ package struct Export: Sendable {
     return ["\(outputs.joined(separator: ", ")): depends on random numbers, which the engine draws from fixed seeds"]
   }
 
-  private func build(_ prepared: Prepared) throws -> (ExportProduct, [PackageManifest.Verification]) {
-    try Cancellation.check()
-    let product = try clock.measure("building") {
-      try target.build(prepared.network, options, progress: progress)
+  private func check(_ original: Graph, _ rewritten: Graph, batch: Int) throws -> EngineCheck {
+    var check = EngineCheck(
+      original: original, candidate: rewritten, precision: options.precision, options: options.verification,
+      library: target.name == "openvino" ? options.library : nil)
+    check.batch = batch
+    if let scan = options.verification.scan, let input = original.inputs.first {
+      let shape = original.type(of: input).shape.map { $0.constant ?? batch }
+      check.inputs = [try ScanWindow.input(scan, model, options.network, shape: shape)]
     }
-    return (product, try precisionFinding(prepared) + product.verification)
+    return check
   }
 
-  /// The build has all cores for itself first: together they take longer than one after the other.
-  private func precisionFinding(_ prepared: Prepared) throws -> [PackageManifest.Verification] {
-    guard options.precision == .fp16 else { return [] }
-    guard let check = prepared.check else { return [.init(PrecisionCheck.name, .notChecked, "--no-verify")] }
-    progress?(ProgressUpdate(stage: "checking fp16 on the CPU", completed: 0, total: 1))
-    return try clock.measure("check") { [try check.run()] }
+  private func build(_ prepared: Prepared) throws -> ExportProduct {
+    try Cancellation.check()
+    return try clock.measure("building") { try target.build(prepared.network, options, progress: progress) }
+  }
+
+  // MARK: Verification
+
+  /// Runs what was made, or its graph where it can't be run here, beside the network as it was imported. The build had
+  /// all cores for itself first: together they take longer than one after the other.
+  private func verify(_ prepared: Prepared, _ product: ExportProduct, at path: String) throws -> Findings {
+    var findings = Findings()
+    guard let check = prepared.check else {
+      findings.entries = [.init(Self.checkName, .notChecked, "--no-verify")] + product.verification
+      return findings
+    }
+    progress?(ProgressUpdate(stage: "verifying", completed: 0, total: 1))
+    try clock.measure("check") {
+      if let open = product.open {
+        let engine = try open(path)
+        let title = product.libraryTitle ?? engine.settings.first?.value ?? target.name
+        try add(try check.table(engine.makeSession(), title: title, runCandidate: product.runCandidate), to: &findings)
+      } else {
+        try verifyGraph(try product.graph(), check, &findings)
+      }
+    }
+    findings.entries += product.verification
+    return findings
+  }
+
+  private static let checkName = "outputs against the reference"
+
+  private func add(_ table: VerificationTable?, to findings: inout Findings) throws {
+    guard let table else {
+      let reason = VerificationError.noOracle.diagnosis
+      findings.entries.append(.init(Self.checkName, .notChecked, "\(reason.what); \(reason.hint ?? "")"))
+      return
+    }
+    guard table.rows.allSatisfy({ $0.comparison.maximalError.isFinite }) || options.precision == .fp32 else {
+      throw ExportError.halfNotFinite(network: Paths.name(of: model.path))
+    }
+    findings.add(Self.checkName, table)
+  }
+
+  /// The graph that the engine was built of, on this machine's CPU: with the rounding of half precision made explicit,
+  /// because CPUs here compute half-precision graphs in float32.
+  private func verifyGraph(_ graph: Graph, _ check: EngineCheck, _ findings: inout Findings) throws {
+    let openVINO = OpenVINOBackend()
+    var backend: any EngineBackend = openVINO
+    if case .missing(let reason, let remedy) = openVINO.availability() {
+      guard options.precision == .fp32 else {
+        findings.entries.append(.init(Self.checkName, .notChecked, "\(reason); \(remedy)"))
+        return
+      }
+      backend = NativeBackend()
+    }
+    let rounded = options.precision == .fp16 ? try PassDriver([HalfRounding()]).run(graph).graph : graph
+    let session = try backend.compile(try EngineSource(rounded), EngineOptions()).makeSession()
+    let title = "the \(options.precision.rawValue) graph on \(backend.title)"
+    var check = check
+    check.candidate = rounded
+    try add(
+      try check.table(session, title: title, runCandidate: EngineCheck.run(on: backend)), to: &findings)
+  }
+
+  /// - Throws: ``VerificationError/failed(_:)`` unless failed products are to be kept.
+  private func requirePassed(_ findings: Findings) throws {
+    guard !options.keepsFailed, findings.entries.contains(where: { $0.outcome == .failed }) else { return }
+    throw VerificationError.failed(findings.tables.map(\.text).joined(separator: "\n"))
   }
 
   private func result(
-    _ prepared: Prepared, _ product: ExportProduct, _ verification: [PackageManifest.Verification], byteCount: Int
+    _ prepared: Prepared, _ product: ExportProduct, _ findings: Findings, byteCount: Int
   ) -> ExportResult {
     let graph = prepared.network.graph
     return ExportResult(
@@ -177,8 +261,8 @@ package struct Export: Sendable {
       isBatchOpen: !target.fixesBatch && graph.hasOpenBatch,
       inputs: graph.inputs.map { describe(graph.name(of: $0), graph.type(of: $0), prepared.network.batch) },
       outputs: graph.outputs.map { describe($0.name, graph.type(of: $0.value), prepared.network.batch) },
-      library: product.libraryTitle, byteCount: byteCount, verification: verification,
-      notes: prepared.notes + product.notes, times: clock.stages)
+      library: product.libraryTitle, byteCount: byteCount, verification: findings.entries,
+      tables: findings.tables, notes: prepared.notes + product.notes, times: clock.stages)
   }
 
   private func describe(_ name: String, _ type: TensorType, _ batch: BatchRange) -> PackageManifest.TensorDescription {
@@ -190,29 +274,42 @@ package struct Export: Sendable {
 
   // MARK: Writing
 
+  /// A file is verified when that is asked for: it has no engine, and making one takes longer than the export.
   private func writeFile() throws -> ExportResult {
     let prepared = try prepare()
-    let (product, verification) = try build(prepared)
+    let product = try build(prepared)
+    guard options.verification.isAskedFor else {
+      try clock.measure("writing") { try product.write(path) }
+      return result(
+        prepared, product, Findings(entries: product.verification), byteCount: FileSize.bytes(of: path) ?? 0)
+    }
+    let findings = try verify(prepared, product, at: path)
+    try requirePassed(findings)
     try clock.measure("writing") { try product.write(path) }
     let files = [path] + (product.writesDataBeside ? [ONNXWriter.dataPath(of: path)] : [])
-    return result(
-      prepared, product, verification, byteCount: files.reduce(0) { $0 + (FileSize.bytes(of: $1) ?? 0) })
+    return result(prepared, product, findings, byteCount: files.reduce(0) { $0 + (FileSize.bytes(of: $1) ?? 0) })
   }
 
   private func writePackage(
     _ sources: SourceFiles, _ recipe: Recipe, _ library: PackageManifest.Library
   ) throws -> ExportResult {
     let prepared = try prepare()
-    let (product, verification) = try build(prepared)
-    var result = result(prepared, product, verification, byteCount: 0)
+    let product = try build(prepared)
+    var result = result(prepared, product, Findings(), byteCount: 0)
     var library = library
     library.title = product.libraryTitle ?? library.title
-    progress?(ProgressUpdate(stage: "writing", completed: 0, total: 1))
-    try clock.measure("writing") {
-      try AtomicFolder.write(to: path) { folder in
-        let engine = "models/engine.\(product.fileExtension)"
+    try AtomicFolder.write(to: path) { folder in
+      let engine = "models/engine.\(product.fileExtension)"
+      try clock.measure("writing") {
         try Folders.create(Paths.join(folder, "models"))
         try product.write(Paths.join(folder, engine))
+      }
+      let findings = try verify(prepared, product, at: Paths.join(folder, engine))
+      try requirePassed(findings)
+      result.verification = findings.entries
+      result.tables = findings.tables
+      progress?(ProgressUpdate(stage: "writing", completed: 0, total: 1))
+      try clock.measure("writing") {
         var manifest = PackageManifest(
           target: target.name, precision: options.precision.rawValue,
           device: target.deviceKinds.map(\.rawValue).joined(separator: ", "), engine: try Self.file(engine, in: folder),
@@ -282,6 +379,7 @@ private struct Recipe {
       ("optimization-level", options.optimizationLevel.map { "\($0)" }),
       ("hardware-compatibility", options.hardwareCompatibility == .none ? nil : options.hardwareCompatibility.name),
       ("device", target.name == "tensorrt" ? options.device?.description : nil),
+      ("optimize", options.optimizes ? nil : "no"),
     ]
     self.options = entries.compactMap { name, value in
       value.flatMap { $0.isEmpty ? nil : "\(name)=\($0)" }
@@ -325,19 +423,21 @@ private final class StageClock: Sendable {
   }
 }
 
-/// Writes the graph to a folder after each pass: `00-imported.txt`, `01-half-precision.txt` …
+/// Writes the graph to a folder after each pass that changed it, under a line for each place:
+/// `00-imported.txt`, `01-affine-folding.txt` …
 private struct GraphDump {
   let folder: String
   private var count = 0
 
   init(folder: String, _ graph: Graph) throws {
     self.folder = folder
-    try write(graph, after: "imported")
+    try write(PassResult(graph), after: "imported")
   }
 
-  mutating func write(_ graph: Graph, after pass: String) throws {
+  mutating func write(_ result: PassResult, after pass: String) throws {
     let number = count < 10 ? "0\(count)" : "\(count)"
-    try AtomicFile.write(graph.dump, to: Paths.join(folder, "\(number)-\(pass).txt"))
+    let patches = result.patches.map { "# \($0)\n" }.joined()
+    try AtomicFile.write(patches + result.graph.dump, to: Paths.join(folder, "\(number)-\(pass).txt"))
     count += 1
   }
 }

@@ -49,6 +49,12 @@ package struct ExportOptions: Sendable {
   /// nil for the best that the target can use.
   package var device: Device?
   package var verifies = true
+  /// How it is verified.
+  package var verification = VerificationOptions()
+  /// Whether what fails the verification is kept.
+  package var keepsFailed = false
+  /// Whether the graph goes through the optimisation passes.
+  package var optimizes = true
   package var keepsONNX = false
   /// Whether an ONNX file gets its weights in a file beside it, also when they would fit inside.
   package var storesDataExternally = false

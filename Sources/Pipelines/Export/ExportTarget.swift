@@ -42,10 +42,33 @@ package struct ExportProduct {
   /// Writes the product to a file.
   package var write: (_ path: String) throws -> Void
   /// Whether ``write`` also writes the weights, to a file of their own beside it.
-  package var writesDataBeside = false
+  package var writesDataBeside: Bool
+  /// Opens what was written at `path` on this machine; nil where that can't be run here.
+  package var open: ((_ path: String) throws -> any CompiledEngine)?
+  /// Runs another graph as the product runs its own; nil where that can't be done here.
+  package var runCandidate: Bisection.Run?
+  /// The graph that the product was made of, as far as the product tells: it is verified where the product can't be run.
+  package var graph: () throws -> Graph
   /// What was found out about the product itself.
   package var verification: [PackageManifest.Verification]
   package var notes: [String]
+
+  package init(
+    fileExtension: String, libraryTitle: String?, write: @escaping (_ path: String) throws -> Void,
+    open: ((_ path: String) throws -> any CompiledEngine)? = nil, runCandidate: Bisection.Run? = nil,
+    graph: @escaping () throws -> Graph, writesDataBeside: Bool = false,
+    verification: [PackageManifest.Verification], notes: [String]
+  ) {
+    self.fileExtension = fileExtension
+    self.libraryTitle = libraryTitle
+    self.write = write
+    self.open = open
+    self.runCandidate = runCandidate
+    self.graph = graph
+    self.writesDataBeside = writesDataBeside
+    self.verification = verification
+    self.notes = notes
+  }
 }
 
 extension PackageManifest.TensorDescription {

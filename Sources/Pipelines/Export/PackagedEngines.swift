@@ -60,22 +60,32 @@ struct PackagedEngines: EngineProvider {
       let backend = OpenVINOBackend(library: choice.library)
       return PackagedEngines(package: package, engine: try backend.compile(source, choice.options))
     }
-    var options = try options.filled(from: package)
-    let recorded = package.manifest.source
+    let options = try options.filled(from: package)
     if options.checkpointFile == nil {
-      for file in recorded.files {
-        guard (try? ContentHash(file: file.path)) == file.sha256 else {
-          throw EnginePackageError.noNetwork(
-            package: package.path, reason: "it keeps no ONNX model, and \(file.path) isn't what it was made from")
-        }
-      }
-      options.configFiles = recorded.files.map(\.path).filter { recorded.configs.contains(Paths.name(of: $0)) }
-      options.overrides = try recorded.overrides.map { try ConfigOverride(parsing: $0) }
-      let model = try Model(path: recorded.model)
-      return EngineCache(source: try NetworkSource(model, options), choice: choice)
+      let (model, recorded) = try package.recordedModel(options)
+      return EngineCache(source: try NetworkSource(model, recorded), choice: choice)
     }
     let bundle = Model.bundle(try Bundle(path: package.path))
     return EngineCache(source: try NetworkSource(bundle, options), choice: choice)
+  }
+}
+
+extension EnginePackage {
+  /// The model that the package was made from, with the options that say which network of it.
+  /// - Throws: ``EnginePackageError/noNetwork(package:reason:)`` when its files aren't what they were any more.
+  func recordedModel(_ options: NetworkOptions) throws -> (Model, NetworkOptions) {
+    let recorded = manifest.source
+    for file in recorded.files {
+      guard (try? ContentHash(file: file.path)) == file.sha256 else {
+        throw EnginePackageError.noNetwork(
+          package: path, reason: "it keeps no ONNX model, and \(file.path) isn't what it was made from")
+      }
+    }
+    var options = options
+    let configs = recorded.files.map(\.path).filter { recorded.configs.contains(Paths.name(of: $0)) }
+    options.configFiles = configs.isEmpty ? nil : configs
+    options.overrides = try recorded.overrides.map { try ConfigOverride(parsing: $0) }
+    return (try Model(path: recorded.model), options)
   }
 }
 

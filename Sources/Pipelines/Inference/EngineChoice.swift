@@ -2,6 +2,7 @@ import Diagnostics
 package import Engines
 import Foundation
 package import Graphs
+import Passes
 import Synchronization
 import Tensors
 
@@ -24,6 +25,8 @@ package struct EngineChoice: Sendable {
   /// The library's file or folder, when the user names one.
   package var library: String?
   package var options = EngineOptions()
+  /// Whether the graph goes through the optimisation passes first, and into the form that the engine runs fastest.
+  package var optimizes = true
   /// The device when the user names one; an engine package takes the first that its engine is for otherwise.
   package var namedDevice: Device? { didSet { options.device = namedDevice ?? .cpu } }
 
@@ -61,11 +64,11 @@ package struct EngineChoice: Sendable {
   /// Compiles `graph` for the chosen device.
   /// - Throws: `EngineError`, `DeviceError`; a missing library names the command that fetches it.
   package func compile(_ graph: Graph) throws -> any CompiledEngine {
-    let source = try EngineSource(graph)
-    guard runtime == .auto, options.device == .cpu else { return try backend.compile(source, options) }
+    let graph = try optimized(graph)
+    guard runtime == .auto, options.device == .cpu else { return try compile(graph, with: backend) }
     // An engine library that the user names is meant to be used.
-    if library != nil { return try OpenVINOBackend(library: library).compile(source, options) }
-    let native = try NativeBackend().compile(source, options)
+    if library != nil { return try compile(graph, with: OpenVINOBackend(library: library)) }
+    let native = try compile(graph, with: NativeBackend())
     guard let planned = native as? any PlannedEngine else { return native }
     let ratio = planned.expectedRatio
     let expectation = (1 / ratio).formatted(.number.precision(.fractionLength(1)))
@@ -77,8 +80,18 @@ package struct EngineChoice: Sendable {
         native, EngineSetting("chosen", "OpenVINO would be about \(expectation) times as fast; it isn't installed"))
     }
     return ExplainedEngine(
-      try openVINO.compile(source, options),
+      try compile(graph, with: openVINO),
       EngineSetting("chosen", "expected to be about \(expectation) times as fast as Martlet's own engine here"))
+  }
+
+  /// The graph as every engine gets it.
+  package func optimized(_ graph: Graph) throws -> Graph {
+    optimizes ? try Optimization.driver.run(graph).graph : graph
+  }
+
+  private func compile(_ graph: Graph, with backend: any EngineBackend) throws -> any CompiledEngine {
+    let lowered = optimizes ? try Lowering.driver(for: backend.name).run(graph).graph : graph
+    return try backend.compile(try EngineSource(lowered), options)
   }
 
   /// Finds out early what would make every compilation fail.

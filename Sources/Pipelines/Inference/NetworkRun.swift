@@ -48,67 +48,6 @@ package struct NetworkRun: Sendable {
   }
 }
 
-/// How an output differs from a reference.
-package struct OutputComparison: Sendable, Codable, Equatable {
-  package let name: String
-  /// The largest absolute difference; infinite when one side is NaN where the other isn't.
-  package let maximalError: Double
-  /// The same over the reference's largest absolute value.
-  package let relativeError: Double
-  /// The part of positions whose largest channel is the same; nil for outputs without a channel axis to compare.
-  package let argmaxAgreement: Double?
-
-  /// - Throws: ``NetworkRunError/differentShapes(name:result:reference:)``.
-  package init(name: String, _ result: Tensor, _ reference: Tensor) throws {
-    guard result.shape == reference.shape else {
-      throw NetworkRunError.differentShapes(name: name, result: result.shape, reference: reference.shape)
-    }
-    self.name = name
-    let left = result.converted(to: .float32)
-    let right = reference.converted(to: .float32)
-    (maximalError, relativeError, argmaxAgreement) = left.withElements(of: Float.self) { left in
-      right.withElements(of: Float.self) { right in
-        let (error, scale) = Self.errors(left, right)
-        return (error, scale > 0 ? error / scale : error, Self.agreement(left, right, reference.shape))
-      }
-    }
-  }
-
-  private static func errors(
-    _ result: UnsafeBufferPointer<Float>, _ reference: UnsafeBufferPointer<Float>
-  ) -> (error: Double, scale: Double) {
-    var error = 0.0
-    var scale = 0.0
-    for (a, b) in zip(result, reference) {
-      if b.isFinite { scale = max(scale, Double(abs(b))) }
-      if a == b || (a.isNaN && b.isNaN) { continue }
-      let difference = abs(Double(a) - Double(b))
-      error = max(error, difference.isNaN ? .infinity : difference)
-    }
-    return (error, scale)
-  }
-
-  /// Compares the index of the largest value along axis 1 of `[N, C, …]`, for C > 1.
-  private static func agreement(
-    _ result: UnsafeBufferPointer<Float>, _ reference: UnsafeBufferPointer<Float>, _ shape: Shape
-  ) -> Double? {
-    guard shape.rank >= 2, shape[1] > 1, shape.count > 0 else { return nil }
-    let channels = shape[1]
-    let plane = shape.count / (shape[0] * channels)
-    func argmax(_ values: UnsafeBufferPointer<Float>, _ start: Int) -> Int {
-      (1..<channels).reduce(0) { values[start + $1 * plane] > values[start + $0 * plane] ? $1 : $0 }
-    }
-    var equal = 0
-    for sample in 0..<shape[0] {
-      for position in 0..<plane {
-        let start = sample * channels * plane + position
-        if argmax(result, start) == argmax(reference, start) { equal += 1 }
-      }
-    }
-    return Double(equal) / Double(shape[0] * plane)
-  }
-}
-
 /// The arrays don't fit the network, or each other.
 package enum NetworkRunError: DiagnosedError, Equatable {
   case wrongRank(found: Shape?, network: String, spatialDimensions: Int)

@@ -1,6 +1,9 @@
 package import Diagnostics
 package import Engines
+import Files
+import Foundation
 import Graphs
+import Importers
 
 /// An ONNX file, opset 20, for whatever reads it. The batch stays open. Weights that would take it past protobuf's 2 GiB
 /// go to a file beside it.
@@ -39,6 +42,18 @@ package struct ONNXTarget: ExportTarget {
     if options.dynamicBatch != nil { notes.append("an ONNX model's batch is open, so --dynamic-batch changes nothing") }
     return ExportProduct(
       fileExtension: "onnx", libraryTitle: nil, write: { try writer.write(to: $0) },
+      // What a reader makes of the file's bytes.
+      graph: { try Self.readBack(writer) },
       writesDataBeside: writer.hasExternalData, verification: [], notes: notes)
+  }
+
+  /// The graph as it is in the file; its weights stay mapped when the file is gone.
+  private static func readBack(_ writer: ONNXWriter) throws -> Graph {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "martlet-\(UUID().uuidString)").path
+    try Folders.create(folder)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = Paths.join(folder, "model.onnx")
+    try writer.write(to: path)
+    return try ONNXReader(path: path).graph(ImportOptions())
   }
 }

@@ -55,6 +55,11 @@ package struct OpenVINOTarget: ExportTarget {
     return ExportProduct(
       fileExtension: "blob", libraryTitle: try backend.libraryTitle(),
       write: { path in try backend.export(source, engineOptions, to: path) },
+      open: { path in
+        try OpenVINOBlob(
+          try MappedFile(path: path), inputs: source.inputs, outputs: source.outputs, search: backend.search)
+      },
+      runCandidate: EngineCheck.run(on: backend), graph: { network.graph },
       verification: [],
       notes: options.precision == .fp16
         ? ["OpenVINO computes on this CPU in float32; fp16 halves the weights only"] : [])

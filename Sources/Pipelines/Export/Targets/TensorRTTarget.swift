@@ -73,7 +73,21 @@ package struct TensorRTTarget: ExportTarget {
     }
     return ExportProduct(
       fileExtension: "trt", libraryTitle: plan.library, write: { try plan.write(to: $0) },
+      open: try opener(options, library), graph: { network.graph },
       verification: [try verdict(plan, library)], notes: notes)
+  }
+
+  /// How the engine is opened on the GPU here; nil without one.
+  private func opener(
+    _ options: ExportOptions, _ library: TensorRTLibrary
+  ) throws -> ((String) throws -> any CompiledEngine)? {
+    guard let driver = CUDADriver.system, try driver.deviceCount() > 0 else { return nil }
+    let ordinal = try options.device?.cudaOrdinal(for: product.title) ?? 0
+    return { path in
+      try MappedFile(path: path).withBytes { bytes in
+        try TensorRTEngine(bytes, library: library, driver: driver, ordinal: ordinal)
+      }
+    }
   }
 
   private func buildOptions(
