@@ -11,7 +11,8 @@ import Testing
 /// Every operator of the table in its forms, traced and exported, against PyTorch: `Tests/Corpus/operators/<family>`,
 /// written by `Tools/goldens/make_operators.py`.
 @Suite struct OperatorProgramTests {
-  static let families = ((try? FileManager.default.contentsOfDirectory(atPath: Corpus.path("operators"))) ?? []).sorted()
+  static let families = ((try? FileManager.default.contentsOfDirectory(atPath: Corpus.path("operators"))) ?? [])
+    .sorted()
 
   @Test(arguments: families, ["traced.ts", "exported.pt2"])
   func everyFormOfTheOperatorsComputesWhatPyTorchDoes(_ family: String, _ file: String) throws {

@@ -11,8 +11,8 @@ import os, random, re, resource, shutil, subprocess, sys, zipfile
 
 def damaged_text(text, chance):
     lines = text.split("\n")
-    kind = chance.randrange(6)
-    if kind == 0 and len(lines) > 3:
+    kind = chance.randrange(6) if len(lines) > 3 else chance.randrange(2, 6)
+    if kind == 0:
         del lines[chance.randrange(len(lines))]
     elif kind == 1:
         lines.insert(chance.randrange(len(lines)), chance.choice(lines))

@@ -15,6 +15,8 @@ import torch
 from torch import nn, Tensor
 from torch.nn import functional as F
 
+from archives import slim
+
 warnings.filterwarnings("ignore")
 
 
@@ -150,11 +152,10 @@ def main(out):
                 numpy.save(f"{folder}/output_{index}.npy", result.numpy())
             traced = torch.jit.trace(network, x, strict=False, check_trace=False)
             traced.save(f"{folder}/traced.ts")
-            torch.jit.freeze(traced).save(f"{folder}/frozen.ts")
+            if name in ["control", "encoder"]:
+                torch.jit.freeze(traced).save(f"{folder}/frozen.ts")
             if name == "control":
                 torch.jit.script(network).save(f"{folder}/scripted.ts")
-            if not hasattr(torch, "export"):
-                continue
             try:
                 try:
                     dynamic = {"dynamic_shapes": ({0: torch.export.Dim("batch", min=2, max=64)},)}
@@ -164,6 +165,9 @@ def main(out):
                 torch.export.save(program, f"{folder}/exported.pt2")
             except Exception as error:
                 print(version, name, "isn't exported:", type(error).__name__, str(error)[:100])
+        for file in os.listdir(folder):
+            if file.endswith((".ts", ".pt2")):
+                slim(f"{folder}/{file}")
 
 
 if __name__ == "__main__":

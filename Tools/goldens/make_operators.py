@@ -12,6 +12,7 @@ import numpy
 import torch
 from torch import nn
 
+from archives import slim
 from operator_cases import FAMILIES, REFUSED
 
 warnings.filterwarnings("ignore")
@@ -47,6 +48,8 @@ def main(out, *names):
                     outputs[f"{case[5:]}.{index}"] = tensor.contiguous().clone()
             torch.jit.trace(family, tuple(inputs), check_trace=False).save(f"{folder}/traced.ts")
             torch.export.save(torch.export.export(family, tuple(inputs)), f"{folder}/exported.pt2")
+        for file in ["traced.ts", "exported.pt2"]:
+            slim(f"{folder}/{file}")
         torch.save(outputs, f"{folder}/outputs.pt")
         for index, tensor in enumerate(inputs):
             numpy.save(f"{folder}/input_{index}.npy", tensor.numpy())

@@ -441,7 +441,7 @@ def sampling():
         cases[f"affine_two_{corners}"] = Fn(lambda x, z, g, h, a, b, c=corners: F.affine_grid(a, (2, 2, 4, 5), c))
         cases[f"affine_three_{corners}"] = Fn(lambda x, z, g, h, a, b, c=corners: F.affine_grid(b, (2, 2, 3, 4, 5), c))
     cases["transformer"] = Fn(lambda x, z, g, h, a, b: F.grid_sample(x, F.affine_grid(a, x.shape, False), align_corners=False))
-    cases["warp"] = Fn(lambda x, z, g, h, a, b: F.grid_sample(x, torch.stack(torch.meshgrid(torch.linspace(-1, 1, 5), torch.linspace(-1, 1, 6), indexing="ij"), -1)[None].repeat(2, 1, 1, 1).flip(-1) + 0.1 * x[:, :1, :, :, None], align_corners=True))
+    cases["warp"] = Fn(lambda x, z, g, h, a, b: F.grid_sample(x, torch.stack(torch.meshgrid(torch.linspace(-1, 1, 5), torch.linspace(-1, 1, 6), indexing="ij"), -1)[None].repeat(2, 1, 1, 1).flip(-1) + 0.1 * x[:, 0, :, :, None], align_corners=True))
     return [x, z, g, h, a, b], cases
 
 

@@ -29,7 +29,8 @@ extension Graph {
   /// The outputs whose values depend on random numbers.
   package var randomOutputs: [String] {
     var drawn: Set<Value> = []
-    for node in nodes where node.operator.hasPrefix("Random") || node.inputs.contains(where: { $0.map(drawn.contains) ?? false }) {
+    for node in nodes
+    where node.operator.hasPrefix("Random") || node.inputs.contains(where: { $0.map(drawn.contains) ?? false }) {
       drawn.formUnion(node.outputs)
     }
     return outputs.filter { drawn.contains($0.value) }.map(\.name)

@@ -50,7 +50,8 @@ let attentionOperators: [ATenOperator] = [
       call, call.value("query"), call.value("key"), call.value("value"),
       mask: call.optionalValue("mask"), maskKind: call.optionalInt("mask_type"))
     guard try call.bool("need_weights") else { return .tuple([call.result(result), .none]) }
-    let shown = try call.bool("average_attn_weights")
+    let shown =
+      try call.bool("average_attn_weights")
       ? call.graph.reduceMean(weights, axes: [1], keepsAxes: false) : weights
     return .tuple([call.result(result), call.result(shown)])
   },
@@ -107,7 +108,9 @@ private func attention(
 
 /// Whether a mask may hide all keys from a query.
 private func mayHideRows(_ call: ATenCall, _ mask: Value) -> Bool {
-  guard let known = call.writer.constant(mask), let columns = known.shape.dimensions.last, columns > 0 else { return true }
+  guard let known = call.writer.constant(mask), let columns = known.shape.dimensions.last, columns > 0 else {
+    return true
+  }
   let marks = known.array(of: UInt8.self)
   return (0..<marks.count / columns).contains { row in
     !marks[row * columns..<(row + 1) * columns].contains { $0 != 0 }
@@ -129,7 +132,9 @@ private func repeatedHeads(_ call: ATenCall, _ value: Value, as query: Value) th
   let axis = shape.count - 3
   guard axis >= 0, wanted.count == shape.count, let heads = shape[axis].constant, let all = wanted[axis].constant,
     heads > 0, all % heads == 0
-  else { throw call.unsupported("\(call.type(value)) for queries \(call.type(query))", expected: "a divisor of the heads") }
+  else {
+    throw call.unsupported("\(call.type(value)) for queries \(call.type(query))", expected: "a divisor of the heads")
+  }
   if heads == all { return value }
   let parted = try call.reshape(value, shape[...axis] + [1] + shape[(axis + 1)...])
   let stretched = try call.writer.expand(parted, shape[...axis] + [Dimension(all / heads)] + shape[(axis + 1)...])

@@ -63,7 +63,7 @@ let convolutionOperators: [ATenOperator] =
     conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=1, str padding="valid", \
     SymInt[3] dilation=1, SymInt groups=1) -> Tensor
     """,
-      """
+    """
     _convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, \
     SymInt groups) -> Tensor
     """,

@@ -137,7 +137,10 @@ let functionOperators: [ATenOperator] =
       return try call.graph.compare(.less, magnitude, call.scalar(.infinity, call.type(magnitude).elementType))
     },
     .value(
-      "isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor"
+      """
+      isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, \
+      bool equal_nan=False) -> Tensor
+      """
     ) { call in
       guard try !call.bool("equal_nan") else { throw call.unsupported("equal_nan is on", expected: "off") }
       let (left, right) = try call.operands()

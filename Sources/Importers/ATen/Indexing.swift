@@ -121,7 +121,9 @@ private func computedPlaces(_ call: ATenCall, _ values: [Value], _ extents: [Dim
     if let known = call.writer.constant(place), known.array(of: Int64.self).allSatisfy({ $0 >= 0 }) {
       // As it is.
     } else {
-      guard let number = extent.constant else { throw ImportError.undecidable(what: "an index into the extent \(extent)") }
+      guard let number = extent.constant else {
+        throw ImportError.undecidable(what: "an index into the extent \(extent)")
+      }
       let zero = call.graph.constant([Int64(0)], shape: [], name: "zero")
       let shifted = try call.graph.add(place, call.graph.constant([Int64(number)], shape: [], name: "extent"))
       place = try call.graph.select(call.graph.compare(.less, place, zero), shifted, place)
@@ -130,7 +132,9 @@ private func computedPlaces(_ call: ATenCall, _ values: [Value], _ extents: [Dim
       result = place
       continue
     }
-    guard let number = extent.constant else { throw ImportError.undecidable(what: "an index into the extent \(extent)") }
+    guard let number = extent.constant else {
+      throw ImportError.undecidable(what: "an index into the extent \(extent)")
+    }
     let scaled = try call.graph.multiply(earlier, call.graph.constant([Int64(number)], shape: [], name: "extent"))
     result = try call.graph.add(scaled, place)
   }
@@ -145,7 +149,9 @@ struct FlatIndices {
 
   init(_ call: ATenCall, _ known: [Tensor], _ extents: [Int]) throws {
     let common = try known.reduce([Int]()) { try broadcast(call, $0, $1.shape.dimensions) }
-    guard common.reduce(1.0, { $0 * Double($1) }) <= 0x1p24 else { throw call.unsupported("indices of shape \(common)") }
+    guard common.reduce(1.0, { $0 * Double($1) }) <= 0x1p24 else {
+      throw call.unsupported("indices of shape \(common)")
+    }
     var places = [Int64](repeating: 0, count: common.reduce(1, *))
     for (tensor, extent) in zip(known, extents) {
       let indices = tensor.converted(to: .int64).expanded(to: Shape(common)).array(of: Int64.self)

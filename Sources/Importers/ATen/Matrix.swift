@@ -93,7 +93,8 @@ private struct EinsumEquation {
       result = digits + single.sorted()
     }
     guard (operands + [result]).allSatisfy({ $0.allSatisfy { $0.isLetter || $0.isNumber } }),
-      Set(result).count == result.count, operands.map(\.count) == ranks, Set(result).isSubset(of: Set(operands.joined()))
+      Set(result).count == result.count, operands.map(\.count) == ranks,
+      Set(result).isSubset(of: Set(operands.joined()))
     else {
       throw call.unsupported("the equation '\(text)' for operands of \(ranks) axes", expected: "a letter for each axis")
     }
@@ -126,7 +127,8 @@ private struct EinsumEquation {
     var (value, letters) = try withoutRepetition(call, first, operands[0])
     for index in tensors.indices.dropFirst() {
       let later = Set(operands[(index + 1)...].joined()).union(result)
-      (value, letters) = try contract(call, (value, letters), withoutRepetition(call, tensors[index], operands[index]), keeping: later)
+      (value, letters) = try contract(
+        call, (value, letters), withoutRepetition(call, tensors[index], operands[index]), keeping: later)
     }
     (value, letters) = try summed(call, value, letters, keeping: Set(result))
     return try call.transpose(value, result.compactMap { letters.firstIndex(of: $0) })

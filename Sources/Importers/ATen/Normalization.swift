@@ -115,8 +115,9 @@ let normalizationOperators: [ATenOperator] = [
 private func weightNormalization(_ call: ATenCall) throws -> Value {
   let direction = try call.value("v")
   let rank = call.type(direction).rank
-  let axis = try call.int("dim")
-  let axes = axis == -1 ? Array(0..<rank) : try (0..<rank).filter { [kept = try call.axis(axis, rank: rank)] in $0 != kept }
+  let dimension = try call.int("dim")
+  let kept: Int? = try dimension == -1 ? nil : call.axis(dimension, rank: rank)
+  let axes = (0..<rank).filter { $0 != kept }
   let length = try call.graph.reduceL2(direction, axes: axes)
   return try call.graph.multiply(direction, call.graph.divide(call.value("g"), length))
 }

@@ -158,7 +158,8 @@ let numberOperators: [ATenOperator] =
       guard let a = call.writer.constant(try call.value("self")), let b = call.writer.constant(try call.value("other"))
       else { throw ImportError.dataDependent(what: "whether two tensors are equal") }
       return .bool(
-        a.shape == b.shape && a.converted(to: .float64).array(of: Double.self) == b.converted(to: .float64).array(of: Double.self))
+        a.shape == b.shape
+          && a.converted(to: .float64).array(of: Double.self) == b.converted(to: .float64).array(of: Double.self))
     },
     .any("manual_seed(any seed) -> ()") { _ in .none },
     .any("set_grad_enabled(bool val) -> ()") { _ in .none },

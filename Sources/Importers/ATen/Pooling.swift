@@ -107,7 +107,8 @@ private func average(_ call: ATenCall, _ rank: Int) throws -> Value {
     throw call.unsupported(
       "windows \(kernel) by \(strides) with padding \(padding)", expected: "at most half a window of padding")
   }
-  let reachesOver = try call.bool("ceil_mode")
+  let reachesOver =
+    try call.bool("ceil_mode")
     && !zip(call.type(input).spatial, zip(kernel, zip(strides, padding))).allSatisfy { extent, window in
       guard let extent = extent.constant else { return false }
       return (extent + 2 * window.1.1 - window.0) % window.1.0 == 0

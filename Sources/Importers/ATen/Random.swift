@@ -31,7 +31,9 @@ let randomOperators: [ATenOperator] =
     "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor",
     "multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor",
   ].map { schema in
-    .any(schema) { throw $0.unsupported("it draws random numbers", expected: "a network that draws none, or normal ones") }
+    .any(schema) {
+      throw $0.unsupported("it draws random numbers", expected: "a network that draws none, or normal ones")
+    }
   }
 
 private func draw(_ call: ATenCall, _ operation: String, like input: Value, _ type: ElementType) throws -> Value {

@@ -102,7 +102,10 @@ let reductionOperators: [ATenOperator] = [
   .value("var(Tensor self, bool unbiased=True) -> Tensor", variance),
   .value("var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", variance),
   .value(
-    "var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor", variance),
+    """
+    var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, \
+    bool keepdim=False) -> Tensor
+    """, variance),
   .value("std(Tensor self, bool unbiased=True) -> Tensor") { try $0.graph.sqrt(variance($0)) },
   .value("std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor") {
     try $0.graph.sqrt(variance($0))
@@ -150,7 +153,10 @@ let reductionOperators: [ATenOperator] = [
     return try call.norm(call.value("self"), order: 2, axes: axes(call), keeps: call.bool("keepdim"))
   },
   .value(
-    "linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor"
+    """
+    linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, \
+    ScalarType? dtype=None) -> Tensor
+    """
   ) { call in
     let order = try call.optionalDouble("ord")
     let axes = try axes(call)

@@ -42,7 +42,10 @@ let replacingOperators: [ATenOperator] = [
   .value("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", put),
   .value("index_put.hacked_twin(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor", put),
   .value(
-    "_index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor",
+    """
+    _index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, \
+    bool unsafe=False) -> Tensor
+    """,
     put),
 ]
 
@@ -86,7 +89,8 @@ private func filled(_ call: ATenCall, _ value: Value) throws -> Value {
   if given.count == 1, call.type(given[0].1).elementType == .bool {
     return try masked(call, input, mask: given[0].1, axis: given[0].0, values: values)
   }
-  guard let first = given.first?.0, given.map(\.0) == Array(first..<first + given.count), first + given.count <= type.rank
+  guard let first = given.first?.0, given.map(\.0) == Array(first..<first + given.count),
+    first + given.count <= type.rank
   else { throw call.unsupported("indices of the axes \(given.map(\.0))", expected: "neighbouring axes") }
   let axes = first..<first + given.count
   let extents = axes.compactMap { type.shape[$0].constant }

@@ -292,7 +292,9 @@ private func smoothingWeights(_ extent: Int, _ size: Int, step: Double, isCubic:
       return distance < 2 ? ((-0.5 * distance + 2.5) * distance - 4) * distance + 2 : 0
     }
     let sum = values.reduce(0, +)
-    for (index, value) in values.enumerated() { weights[(start + index) * size + column] = Float(sum == 0 ? 0 : value / sum) }
+    for (index, value) in values.enumerated() {
+      weights[(start + index) * size + column] = Float(sum == 0 ? 0 : value / sum)
+    }
   }
   return weights
 }

@@ -127,7 +127,9 @@ let viewOperators: [ATenOperator] =
     .any("tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[]") { call in
       let (axis, extent) = try fixedAxis(call)
       let places = [0] + (try call.ints("indices")).map { min(max($0 < 0 ? $0 + extent : $0, 0), extent) } + [extent]
-      guard zip(places, places.dropFirst()).allSatisfy({ $0 <= $1 }) else { throw call.unsupported("cuts at \(places)") }
+      guard zip(places, places.dropFirst()).allSatisfy({ $0 <= $1 }) else {
+        throw call.unsupported("cuts at \(places)")
+      }
       return try parts(call, axis, zip(places, places.dropFirst()).map { $1 - $0 })
     },
     .any("diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor", diagonal),
@@ -169,7 +171,8 @@ let viewOperators: [ATenOperator] =
   ]
   + [
     "contiguous(Tensor self, *, MemoryFormat memory_format=None) -> Tensor", "alias(Tensor self) -> Tensor",
-    "positive(Tensor self) -> Tensor", "detach(Tensor self) -> Tensor", "lift_fresh(Tensor self) -> Tensor", "data(Tensor self) -> Tensor",
+    "positive(Tensor self) -> Tensor", "detach(Tensor self) -> Tensor", "lift_fresh(Tensor self) -> Tensor",
+    "data(Tensor self) -> Tensor",
   ].map(ATenOperator.identity)
   + [
     .value("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor") { try $0.value("self") },
@@ -332,7 +335,9 @@ extension ProgramWriter {
 /// The two axes become one, of which the diagonal is every (columns + 1)-th entry.
 @Sendable private func diagonal(_ call: ATenCall) throws -> ProgramValue {
   let shape = call.type(try call.value("self")).shape
-  let (first, second) = (try call.axis(call.int("dim1"), rank: shape.count), try call.axis(call.int("dim2"), rank: shape.count))
+  let (first, second) = (
+    try call.axis(call.int("dim1"), rank: shape.count), try call.axis(call.int("dim2"), rank: shape.count)
+  )
   let offset = try call.int("offset")
   guard first != second, let rows = shape[first].constant, let columns = shape[second].constant, abs(offset) < 1 << 20,
     rows * columns <= 1 << 24
@@ -371,8 +376,9 @@ private func reshaped(_ call: ATenCall, _ shape: some Sequence<Dimension>) throw
 
 private func squeezed(_ call: ATenCall, _ axes: [Int]) throws -> ProgramValue {
   let shape = call.type(try call.value("self")).shape
-  let dropped = Set(try axes.map { try call.axis($0, rank: shape.count, allowsScalar: true) }
-    .filter { shape.indices.contains($0) })
+  let dropped = Set(
+    try axes.map { try call.axis($0, rank: shape.count, allowsScalar: true) }
+      .filter { shape.indices.contains($0) })
   for axis in dropped where shape[axis].constant == nil {
     throw ImportError.undecidable(what: "whether axis \(axis) of \(shape[axis]) is squeezed")
   }

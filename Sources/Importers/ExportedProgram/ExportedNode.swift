@@ -174,7 +174,8 @@ struct ExportedNode {
         let items = result.items
         // Results behind the first that only training needs aren't computed.
         values[name] =
-          outputs.count > 1 ? (items.map { index < $0.count ? $0[index] : .none } ?? (index == 0 ? result : .none)) : result
+          outputs.count > 1
+          ? (items.map { index < $0.count ? $0[index] : .none } ?? (index == 0 ? result : .none)) : result
         if outputs.count == 1, let first = items?.first { values[name] = first }
       case "as_tensors":
         let items = result.items ?? []

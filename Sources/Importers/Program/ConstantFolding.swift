@@ -35,8 +35,9 @@ struct ConstantFolding {
       let types = node.outputs.map { graph.type(of: $0) }
       let counts = types.map { $0.count.constant ?? .max }
       let operandCount = inputs.reduce(0) { $0 + ($1?.storedCount ?? 0) }
-      guard Self.isView(node.operator)
-        || counts.allSatisfy({ $0 <= Self.countLimit && ($0 <= Self.growthLimit || $0 <= 2 * operandCount) })
+      guard
+        Self.isView(node.operator)
+          || counts.allSatisfy({ $0 <= Self.countLimit && ($0 <= Self.growthLimit || $0 <= 2 * operandCount) })
       else { continue }
       guard let results = ConstantEvaluation(node, inputs, types).results else { continue }
       for (output, result) in zip(node.outputs, results) { tensors[output] = result }
@@ -136,7 +137,9 @@ struct ConstantEvaluation {
   }
 
   private func binary(_ type: TensorType, _ shape: Shape) -> Tensor? {
-    guard inputs.count == 2, Self.binaryOperators.contains(node.operator), let left = array(0, shape), let right = array(1, shape) else { return nil }
+    guard inputs.count == 2, Self.binaryOperators.contains(node.operator), let left = array(0, shape),
+      let right = array(1, shape)
+    else { return nil }
     @inline(__always) func result(_ operation: (Double, Double) -> Double) -> Tensor {
       let values = [Double](unsafeUninitializedCapacity: left.count) { target, count in
         for index in 0..<left.count { target[index] = operation(left[index], right[index]) }

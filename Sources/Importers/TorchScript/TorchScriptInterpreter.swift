@@ -227,7 +227,9 @@ final class TorchScriptInterpreter {
   /// The operator that a call names, `aten::relu`, when the table lacks it.
   private static func lacking(_ called: String) -> String? {
     let parts = called.split(separator: ".").map(String.init)
-    if parts.count == 2, parts[0] == "torch" { return ATenOperator.candidates(parts[1]) == nil ? "aten::\(parts[1])" : nil }
+    if parts.count == 2, parts[0] == "torch" {
+      return ATenOperator.candidates(parts[1]) == nil ? "aten::\(parts[1])" : nil
+    }
     guard parts.count == 3, parts[0] == "ops", parts[1] != "prim" else { return nil }
     if parts[1] == "aten", ATenOperator.candidates(parts[2]) != nil { return nil }
     return "\(parts[1])::\(parts[2])"

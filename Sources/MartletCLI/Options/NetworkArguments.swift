@@ -181,7 +181,9 @@ enum OptionError: DiagnosedError {
     let name = parts.count > 1 ? parts[1] : ElementType.float32.rawValue
     guard let type = ElementType(rawValue: name) else { throw unknownElementType(name) }
     let shape = try numbers(parts.first ?? "", option: "--further-input")
-    guard shape.allSatisfy({ $0 > 0 }), shape.count <= 16 else { throw notNumbers(option: "--further-input", text: text) }
+    guard shape.allSatisfy({ $0 > 0 }), shape.count <= 16 else {
+      throw notNumbers(option: "--further-input", text: text)
+    }
     return NetworkOptions.InputType(shape: shape, elementType: type)
   }
 
