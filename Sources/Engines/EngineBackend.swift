@@ -79,8 +79,14 @@ package protocol CompiledEngine: Sendable {
   var outputs: [TensorSpecification] { get }
   /// The library, its version, the device and the settings in use, for people to read.
   var settings: [EngineSetting] { get }
+  /// Bytes that a session needs beside its inputs and outputs, which have these shapes; nil when the engine doesn't tell.
+  func workingMemory(_ inputs: [Shape]) throws -> Int?
   /// A new session; each thread that runs the network at the same time needs its own.
   func makeSession() throws -> any Session
+}
+
+extension CompiledEngine {
+  package func workingMemory(_ inputs: [Shape]) throws -> Int? { nil }
 }
 
 /// One setting that an engine was made with.

@@ -130,6 +130,10 @@ final class NativeEngine: CompiledEngine {
   }
 
   func makeSession() throws -> any Session { NativeSession(self) }
+
+  func workingMemory(_ inputs: [Shape]) throws -> Int? {
+    try plan(for: inputs).arenaCount * MemoryLayout<Float>.size
+  }
 }
 
 extension NativeEngine: PlannedEngine {

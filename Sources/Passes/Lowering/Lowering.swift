@@ -2,7 +2,7 @@
 /// graph: a file for whatever reads it keeps the common forms.
 package enum Lowering {
   private static let passes: [String: [any Pass]] = [
-    "openvino": [RuleSweep(GroupNormalizationLowering())]
+    "openvino": [RuleSweep(GroupNormalizationLowering()), AxiswiseNormalization()]
   ]
 
   /// Makes the graph what the engine of that name (`--runtime`, `--target`) should get.

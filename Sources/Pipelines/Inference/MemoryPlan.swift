@@ -83,10 +83,11 @@ extension BundlePipeline {
     // The file's voxels become float32, then those of the grid that the network sees.
     plan.preprocessing = outline.storedVoxels * float + max(outline.storedBytes, outline.voxels * float)
     plan.outputs = try definition.inferer.outputMemory(for: input, channels: channels, isReduced: isReduced)
-    plan.session =
-      max(
-        try engines.livingValues(spatialShape: spatialShape) ?? 0,
-        channels * spatialShape.reduce(1, *) * float) * batch[0] + batch.count * float
+    // The windows that go in and their outputs, and what the engine needs between them.
+    let written = batch[0] * channels * spatialShape.reduce(1, *) * float
+    let working =
+      try engine.workingMemory([batch]) ?? (try engines.livingValues(spatialShape: spatialShape) ?? 0) * batch[0]
+    plan.session = working + written + batch.count * float
     plan.inference =
       outline.voxels * float + plan.outputs + max(sessions, 1) * plan.session + (isReduced ? spatial * float : 0)
     // Classes that are reduced after the inversion are inverted in slabs.
@@ -94,8 +95,8 @@ extension BundlePipeline {
       ($0 as? AsDiscreted)?.reducesChannels(index: 0) == true
     }
     let kept = isReduced ? 1 : channels
-    let written = isReduced || isReducedLater ? 1 : channels
-    plan.postprocessing = (outline.voxels + kept * spatial + written * original) * float
+    let saved = isReduced || isReducedLater ? 1 : channels
+    plan.postprocessing = (outline.voxels + kept * spatial + saved * original) * float
     return plan
   }
 }

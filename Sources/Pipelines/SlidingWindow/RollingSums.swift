@@ -1,5 +1,10 @@
-import CKernels
 import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// The weighted sums of the windows' first output, kept only where a later window adds to them.
 ///
@@ -84,8 +89,8 @@ final class RollingSums {
     RegionTransfer.add(additions, channels: values.channels, onAllCores: onAllCores)
     for cell in ends { sums[cell] = nil }
     for box in final.boxes() { try handOn(values, cells.region(box), onAllCores) }
-    let copies = begins.map { cell, region in
-      let new = CellSums(region, channels: values.channels)
+    let copies = try begins.map { cell, region in
+      let new = try CellSums(region, channels: values.channels)
       sums[cell] = new
       return RegionTransfer(region, from: values, to: new.values)
     }
@@ -126,19 +131,28 @@ final class RollingSums {
   }
 }
 
-/// The sums of one box that wait for later windows.
+/// The sums of one box that wait for later windows, in pages of their own: they go back to the system at once, where an
+/// allocator would keep what lies between boxes that are still in use.
 private final class CellSums {
   let values: RegionValues
+  private let pages: UnsafeMutableRawBufferPointer
 
-  init(_ region: Region, channels: Int) {
+  /// - Throws: ``SlidingWindowError/sumsTooLarge(bytes:)`` when the system has no memory left.
+  init(_ region: Region, channels: Int) throws {
     let extents = region.axes.map(\.count)
     let volume = extents.reduce(1, *)
+    let count = max(channels * volume, 1) * MemoryLayout<Float>.stride
+    guard let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0), start != MAP_FAILED
+    else {
+      throw SlidingWindowError.sumsTooLarge(bytes: count)
+    }
+    pages = UnsafeMutableRawBufferPointer(start: start, count: count)
     values = RegionValues(
-      base: .allocate(capacity: max(channels * volume, 1)), origin: region.axes.map(\.lowerBound), channels: channels,
-      strides: [volume, extents[1] * extents[2], extents[2]])
+      base: start.bindMemory(to: Float.self, capacity: channels * volume), origin: region.axes.map(\.lowerBound),
+      channels: channels, strides: [volume, extents[1] * extents[2], extents[2]])
   }
 
-  deinit { values.base.deallocate() }
+  deinit { munmap(pages.baseAddress, pages.count) }
 }
 
 /// Some of the boxes that a window covers.

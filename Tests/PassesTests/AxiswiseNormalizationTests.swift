@@ -1,0 +1,74 @@
+import Engines
+import Graphs
+import Passes
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct AxiswiseNormalizationTests {
+  /// Instance normalisation of `[1, C, …]` with a scale and a bias.
+  private func graph(_ shape: [Int], epsilon: Float = 1e-5) throws -> Graph {
+    var graph = Graph(name: "Norm")
+    let extents = [Dimension("batch")] + shape.dropFirst().map { Dimension($0) }
+    let image = try graph.input("image", TensorType(.float32, extents))
+    let scale = graph.constant(Tensor((0..<shape[1]).map { 1 + Float($0) / 4 }, [shape[1]]), name: "scale")
+    let bias = graph.constant(Tensor((0..<shape[1]).map { Float($0) - 1 }, [shape[1]]), name: "bias")
+    try graph.output(
+      graph.instanceNormalization(image, scale: scale, bias: bias, epsilon: epsilon), name: "output_0")
+    return graph
+  }
+
+  /// Mostly background, as scans are: one value, and a corner that differs.
+  private func scan(_ shape: [Int]) -> Tensor {
+    let values = (0..<shape.reduce(1, *)).map { place in
+      place % 7 == 0 ? Float(place * 7919 % 1009) / 1009 - 0.5 : Float(0.7371)
+    }
+    return Tensor(values, Shape(shape))
+  }
+
+  /// In float64.
+  private func expected(_ input: Tensor, epsilon: Double = 1e-5) -> Tensor {
+    let channels = input.shape[1]
+    let values = input.array(of: Float.self).map(Double.init)
+    let length = values.count / channels
+    let result = (0..<channels).flatMap { channel -> [Float] in
+      let part = values[channel * length..<(channel + 1) * length]
+      let mean = part.reduce(0, +) / Double(length)
+      let variance = part.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(length)
+      return part.map { value in
+        Float((value - mean) / (variance + epsilon).squareRoot() * (1 + Double(channel) / 4) + Double(channel) - 1)
+      }
+    }
+    return Tensor(result, input.shape)
+  }
+
+  @Test(arguments: [[1, 3, 40, 36, 32], [1, 2, 100, 80], [1, 2, 9240]])
+  func theResultIsTheSame(_ shape: [Int]) throws {
+    let graph = try graph(shape)
+    let result = try #require(try AxiswiseNormalization().apply(to: graph)).graph
+    try result.verify()
+    #expect(!result.nodes.contains { $0.operator == "InstanceNormalization" })
+    let input = scan(shape)
+    let output = try ReferenceBackend().compile(EngineSource(result), EngineOptions()).makeSession().run([input])[0]
+    #expect(output.shape == input.shape)
+    #expect(Difference(output, expected(input)).relative <= Tolerance.network)
+  }
+
+  @Test func smallOnesAreLeftAlone() throws {
+    #expect(try AxiswiseNormalization().apply(to: graph([1, 4, 8, 8, 8])) == nil)
+  }
+
+  @Test(.enabled(if: OpenVINOBackend().isHere, "OpenVINO isn't installed"))
+  func openVINOIsAsExactAsTheReference() throws {
+    let shape = [1, 2, 64, 64, 64]
+    let result = try #require(try AxiswiseNormalization().apply(to: try graph(shape))).graph
+    let input = scan(shape)
+    let output = try OpenVINOBackend().compile(EngineSource(result), EngineOptions()).makeSession().run([input])[0]
+    let difference = Difference(output, expected(input))
+    #expect(difference.relative <= Tolerance.kernel, "\(difference)")
+  }
+}
+
+extension OpenVINOBackend {
+  fileprivate var isHere: Bool { if case .available = availability() { true } else { false } }
+}
