@@ -4,12 +4,13 @@ MARTLET := .build/release/martlet
 
 BENCH_ENVIRONMENT ?= $(HOME)/.cache/martlet/bench
 
-.PHONY: help system build runtimes demo test conformance bench bench-stages format lint clean
+.PHONY: help system build runtimes demo test conformance sanitize bench bench-stages format lint clean
 
 help:
 	@echo "make demo      segment the sample brain scan (builds, draws demo.png; needs no download)"
 	@echo "make test      run all tests"
 	@echo "make conformance  run all node tests of the ONNX standard"
+	@echo "make sanitize  run the CPU kernels under the address and undefined-behaviour sanitizers"
 	@echo "make build     build $(MARTLET)"
 	@echo "make runtimes  fetch the engine libraries for this machine into .runtime/"
 	@echo "make bench     time the benchmark networks beside OpenVINO and ONNX Runtime;  make bench-stages the pipeline's stages"
@@ -40,6 +41,14 @@ conformance: system
 	@Tools/fetch-runtimes.sh openvino
 	swift build -c release --build-tests
 	@Tools/conformance/run.sh
+
+# The network kernels over random shapes, in buffers of exactly the sizes that they may touch. The driver names what it
+# leaves out; clang's sanitizers come with the Swift toolchain.
+sanitize:
+	@mkdir -p .build
+	clang -O1 -g -fuse-ld=lld -fsanitize=address,undefined -fno-sanitize=alignment -D_GNU_SOURCE -ISources/CKernels/include \
+	  Tools/sanitize/kernels.c Sources/CKernels/network/*.c -o .build/sanitize-kernels -lm -lpthread
+	.build/sanitize-kernels
 
 # The libraries' wheels go to an environment of their own, outside the repository.
 bench: system

@@ -12,6 +12,15 @@ struct ConformanceLists {
   private var cases: [String: String] = [:]
   private(set) var problems: [String] = []
 
+  /// The engines that have lists.
+  static var backends: [String] {
+    let suffix = "-passing.txt"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return names.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }.sorted()
+  }
+
+  private static let folder = Corpus.repository + "Tests/ConformanceTests/Lists/"
+
   init(backend: String) throws {
     for (name, rest) in try Self.lines("\(backend)-passing.txt") {
       if passing.updateValue(rest.split(separator: ",").map(String.init), forKey: name) != nil {
@@ -50,8 +59,8 @@ struct ConformanceLists {
   }
 
   private static func lines(_ name: String) throws -> [(String, String)] {
-    let path = Corpus.repository + "Tests/ConformanceTests/Lists/" + name
-    return try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
+    try String(contentsOfFile: folder + name, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }.map
+    {
       let parts = $0.split(separator: "\t", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
       return (parts[0], parts.count > 1 ? parts[1] : "")
     }

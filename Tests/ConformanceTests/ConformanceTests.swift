@@ -7,7 +7,7 @@ import Testing
 /// The node tests of the ONNX standard. Some of them are in the repository; `make conformance` writes all of them, names
 /// their folder in `MARTLET_CONFORMANCE`, and runs this again.
 @Suite struct ConformanceTests {
-  @Test(arguments: ["reference", "openvino"]) func casesPassAsListed(_ backend: String) throws {
+  @Test(arguments: ConformanceLists.backends) func casesPassAsListed(_ backend: String) throws {
     let engine: any EngineBackend = backend == "reference" ? ReferenceBackend() : try openVINO()
     let folder = ProcessInfo.processInfo.environment["MARTLET_CONFORMANCE"]
     let items = try ConformanceCase.all(in: folder ?? Corpus.path("conformance"))

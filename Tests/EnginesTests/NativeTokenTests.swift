@@ -49,10 +49,13 @@ import Testing
 
   @Test func attentionWithMasksIsOneStep() throws {
     var numbers = RandomNumbers(state: 12)
-    for (tokens, heads, depth, windows) in [(5, 2, 3, 1), (27, 3, 16, 4), (49, 1, 32, 2), (70, 4, 17, 1), (343, 2, 16, 1)] {
+    for (tokens, heads, depth, windows) in [
+      (5, 2, 3, 1), (27, 3, 16, 4), (49, 1, 32, 2), (70, 4, 17, 1), (343, 2, 16, 1),
+    ] {
       var graph = Graph(name: "attention")
       let width = heads * depth
-      let x = try graph.input("x", TensorType(.float32, [Dimension(2 * windows), Dimension(tokens), Dimension(3 * width)]))
+      let x = try graph.input(
+        "x", TensorType(.float32, [Dimension(2 * windows), Dimension(tokens), Dimension(3 * width)]))
       let split = try graph.transpose(graph.reshape(x, [2 * windows, tokens, 3, heads, depth]), [2, 0, 3, 1, 4])
       let parts = try graph.split(split, axis: 0, [1, 1, 1])
       let (query, key, value) = (
@@ -93,7 +96,8 @@ import Testing
         try graph.output(graph.softmax(x, axis: axis), name: "softmax \(axis)")
         try graph.output(graph.apply("LogSoftmax", [x], ["axis": .int(axis)])[0], name: "logarithm \(axis)")
         for name in ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare"] {
-          let axes = graph.constant([Int64(axis), Int64(shape.count - 1)].prefix(axis == shape.count - 1 ? 1 : 2).map(\.self), name: "axes")
+          let axes = graph.constant(
+            [Int64(axis), Int64(shape.count - 1)].prefix(axis == shape.count - 1 ? 1 : 2).map(\.self), name: "axes")
           try graph.output(graph.apply(name, [x, axes])[0], name: "\(name) \(axis)")
         }
       }
@@ -108,11 +112,17 @@ import Testing
       var graph = Graph(name: "functions")
       let x = try graph.input("x", TensorType(.float32, [1, Dimension(channels), 5, 6, 7]))
       let wide = try graph.multiply(x, graph.constant([Float(9)], shape: [], name: "nine"))
-      let positive = try graph.add(graph.apply("Abs", [wide])[0], graph.constant([Float(0.01)], shape: [], name: "least"))
-      for name in ["Sigmoid", "Tanh", "Erf", "Gelu", "Softplus", "Mish", "Elu", "Selu", "Celu", "HardSigmoid", "HardSwish", "Neg", "Relu"] {
+      let positive = try graph.add(
+        graph.apply("Abs", [wide])[0], graph.constant([Float(0.01)], shape: [], name: "least"))
+      for name in [
+        "Sigmoid", "Tanh", "Erf", "Gelu", "Softplus", "Mish", "Elu", "Selu", "Celu", "HardSigmoid", "HardSwish", "Neg",
+        "Relu",
+      ] {
         try graph.output(graph.apply(name, [wide])[0], name: name)
       }
-      for name in ["Sqrt", "Log", "Reciprocal", "Exp"] { try graph.output(graph.apply(name, [positive])[0], name: name) }
+      for name in ["Sqrt", "Log", "Reciprocal", "Exp"] {
+        try graph.output(graph.apply(name, [positive])[0], name: name)
+      }
       try graph.output(graph.gelu(wide, isApproximate: true), name: "approximate")
       try graph.output(graph.clip(wide, -1...2), name: "clip")
       try expectNativeComputes(graph, [numbers.tensor([1, channels, 5, 6, 7])], "\(channels) channels")
@@ -182,7 +192,8 @@ import Testing
       // A roll along the axis.
       let rolled = try graph.concat([back, front], axis: axis)
       try graph.output(rolled, name: "rolled")
-      try graph.output(graph.reshape(back, [-1, shape[order[rank - 1]] - (axis == rank - 1 ? 1 : 0)]), name: "reshaped")
+      try graph.output(
+        graph.reshape(back, [-1, shape[order[rank - 1]] - (axis == rank - 1 ? 1 : 0)]), name: "reshaped")
       try graph.output(graph.slice(permuted, axis: axis, from: 0, step: 2), name: "every second")
       for mode in [PaddingMode.constant, .reflect, .edge, .wrap] {
         let before = (0..<rank).map { _ in Int.random(in: 0...1, using: &numbers) }
@@ -200,7 +211,8 @@ import Testing
       let rank = Int.random(in: 1...3, using: &numbers)
       let groups = [2, 3, 17, 32].randomElement(using: &numbers)!
       let isDepthwise = Bool.random(using: &numbers)
-      let (inner, outer) = isDepthwise ? (1, 1) : (Int.random(in: 1...3, using: &numbers), Int.random(in: 1...3, using: &numbers))
+      let (inner, outer) =
+        isDepthwise ? (1, 1) : (Int.random(in: 1...3, using: &numbers), Int.random(in: 1...3, using: &numbers))
       let isTransposed = Bool.random(using: &numbers)
       let kernel = (0..<rank).map { _ in Int.random(in: 1...5, using: &numbers) }
       let extents = kernel.map { _ in Int.random(in: 9...14, using: &numbers) }
@@ -210,7 +222,8 @@ import Testing
         "pads": .ints({ $0 + $0 }(kernel.map { Int.random(in: 0...$0 / 2, using: &numbers) })),
       ]
       var graph = Graph(name: "groups")
-      let x = try graph.input("x", TensorType(.float32, [Dimension("batch"), Dimension(groups * inner)] + extents.map { Dimension($0) }))
+      let x = try graph.input(
+        "x", TensorType(.float32, [Dimension("batch"), Dimension(groups * inner)] + extents.map { Dimension($0) }))
       let scale = graph.constant(numbers.tensor([groups * inner]), name: "scale")
       let bias = graph.constant(numbers.tensor([groups * inner]), name: "bias")
       let normal = try graph.relu(graph.instanceNormalization(x, scale: scale, bias: bias, epsilon: 1e-5))
@@ -219,7 +232,8 @@ import Testing
       let offset = graph.constant(numbers.tensor([groups * outer]), name: "offset")
       let value = try graph.apply(isTransposed ? "ConvTranspose" : "Conv", [normal, weight, offset], attributes)[0]
       try graph.output(graph.multiply(value, graph.sigmoid(value)), name: "y")
-      let comment = "\(groups) groups of \(inner)→\(outer), \(extents) kernel \(kernel) \(attributes) transposed \(isTransposed)"
+      let comment =
+        "\(groups) groups of \(inner)→\(outer), \(extents) kernel \(kernel) \(attributes) transposed \(isTransposed)"
       try expectNativeComputes(graph, [numbers.tensor([2, groups * inner] + extents)], comment)
       try expectNoInterpreter(graph, comment)
     }

@@ -11,8 +11,10 @@ import Testing
     var graph = Graph(name: "Norm")
     let extents = [Dimension("batch")] + shape.dropFirst().map { Dimension($0) }
     let image = try graph.input("image", TensorType(.float32, extents))
-    let scale = graph.constant(Tensor((0..<shape[1]).map { 1 + Float($0) / 4 }, [shape[1]]), name: "scale")
-    let bias = graph.constant(Tensor((0..<shape[1]).map { Float($0) - 1 }, [shape[1]]), name: "bias")
+    let scales: [Float] = (0..<shape[1]).map { 1 + Float($0) / 4 }
+    let biases: [Float] = (0..<shape[1]).map { Float($0) - 1 }
+    let scale = graph.constant(Tensor(scales, [shape[1]]), name: "scale")
+    let bias = graph.constant(Tensor(biases, [shape[1]]), name: "bias")
     try graph.output(
       graph.instanceNormalization(image, scale: scale, bias: bias, epsilon: epsilon), name: "output_0")
     return graph
@@ -20,8 +22,9 @@ import Testing
 
   /// Mostly background, as scans are: one value, and a corner that differs.
   private func scan(_ shape: [Int]) -> Tensor {
-    let values = (0..<shape.reduce(1, *)).map { place in
-      place % 7 == 0 ? Float(place * 7919 % 1009) / 1009 - 0.5 : Float(0.7371)
+    let values = (0..<shape.reduce(1, *)).map { (place: Int) -> Float in
+      let noise = Float(place * 7919 % 1009)
+      return place % 7 == 0 ? noise / 1009 - 0.5 : 0.7371
     }
     return Tensor(values, Shape(shape))
   }
@@ -33,11 +36,12 @@ import Testing
     let length = values.count / channels
     let result = (0..<channels).flatMap { channel -> [Float] in
       let part = values[channel * length..<(channel + 1) * length]
-      let mean = part.reduce(0, +) / Double(length)
-      let variance = part.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(length)
-      return part.map { value in
-        Float((value - mean) / (variance + epsilon).squareRoot() * (1 + Double(channel) / 4) + Double(channel) - 1)
-      }
+      let mean: Double = part.reduce(0, +) / Double(length)
+      let squares: [Double] = part.map { ($0 - mean) * ($0 - mean) }
+      let deviation: Double = (squares.reduce(0, +) / Double(length) + epsilon).squareRoot()
+      let scale: Double = 1 + Double(channel) / 4
+      let bias = Double(channel) - 1
+      return part.map { (value: Double) -> Float in Float((value - mean) / deviation * scale + bias) }
     }
     return Tensor(result, input.shape)
   }

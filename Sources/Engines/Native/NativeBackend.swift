@@ -125,7 +125,8 @@ final class NativeEngine: CompiledEngine {
     }
     throw EngineError.networkRefused(
       backend: NativeBackend.title,
-      reason: "a window of \(shapes.map { "\($0)" }.joined(separator: ", ")) needs about \(estimate >> 20) MiB beside the "
+      reason:
+        "a window of \(shapes.map { "\($0)" }.joined(separator: ", ")) needs about \(estimate >> 20) MiB beside the "
         + "checkpoint, and the memory limit is \(limit >> 20) MiB; take a smaller window or a higher limit")
   }
 

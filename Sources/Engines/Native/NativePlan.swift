@@ -29,8 +29,8 @@ struct NativePlan: Sendable {
   /// Values that aren't float32, which stay tensors.
   var foreignCount: Int
 
-  /// What two cores with AVX-512 were measured to do with a kernel: operations in a second for this engine and for
-  /// OpenVINO. Winograd's count as those of the convolution that they replace.
+  /// About what two cores with AVX-512 do with a kernel: operations in a second for this engine and for OpenVINO, estimated
+  /// from whole networks. Winograd's count as those of the convolution that they replace.
   private static let rates: [(kernel: String, own: Double, library: Double)] = [
     ("winograd", 400e9, 150e9), ("product", 190e9, 170e9), ("attention", 110e9, 60e9), ("depthwise", 80e9, 33e9),
     ("direct", 150e9, 165e9),
@@ -72,7 +72,8 @@ struct NativePlan: Sendable {
     var rows = [["kernel", "layer", "layout", "GFLOP", "MB", "expected ms"] + (seconds == nil ? [] : ["measured ms"])]
     for (index, step) in steps.enumerated() {
       var row = [
-        step.kernel, step.node, step.layout, number(Double(step.operations) / 1e9, 3), number(Double(step.bytes) / 1e6, 1),
+        step.kernel, step.node, step.layout, number(Double(step.operations) / 1e9, 3),
+        number(Double(step.bytes) / 1e6, 1),
         number(Self.expectedSeconds(step) * 1e3, 2),
       ]
       if let seconds { row.append(number(seconds[index] * 1e3, 2)) }

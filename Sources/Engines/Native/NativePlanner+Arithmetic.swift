@@ -163,7 +163,8 @@ extension NativePlanner {
 
   /// Whether operands that broadcast over samples, positions or all channels are combined in blocks.
   private func blockedBroadcast(_ first: Value, _ second: Value, _ shape: [Int], _ output: Value) throws -> Bool {
-    guard NativeValue.prefersBlocks(shape), shape.count <= 8, isHeldBlocked(first) || isHeldBlocked(second) || wantsBlocks(output)
+    guard NativeValue.prefersBlocks(shape), shape.count <= 8,
+      isHeldBlocked(first) || isHeldBlocked(second) || wantsBlocks(output)
     else { return false }
     for operand in [first, second] {
       let own = try self.shape(of: operand)

@@ -12,7 +12,8 @@ extension NativePlanner {
     let isTransposed = node.operator == "ConvTranspose"
     let (from, to) = (try shape(of: input), try shape(of: node.outputs[0]))
     let kernel = Array(weight.shape.dimensions[2...])
-    guard NativeValue.isSpatial(from), from[1] == groups, to[1] == groups, kernel.max() ?? 0 <= MARTLET_MOST_DEPTHWISE_TAPS,
+    guard NativeValue.isSpatial(from), from[1] == groups, to[1] == groups,
+      kernel.max() ?? 0 <= MARTLET_MOST_DEPTHWISE_TAPS,
       (node.ints("strides") ?? []).allSatisfy({ $0 <= MARTLET_MOST_DEPTHWISE_TAPS })
     else { return false }
     var bias = node.inputs.count > 2 ? floats(node.inputs[2]) : nil

@@ -266,7 +266,8 @@ extension NativePlanner {
       let other = next.node.inputs.compactMap(\.self).first { $0 != value }
       switch next.node.operator {
       case "Mul", "Div":
-        guard masks.isEmpty, let other, let number = floats(other), number.count == 1, next.node.inputs[0] == value else {
+        guard masks.isEmpty, let other, let number = floats(other), number.count == 1, next.node.inputs[0] == value
+        else {
           return false
         }
         scale *= next.node.operator == "Mul" ? number[0] : 1 / number[0]
@@ -365,7 +366,9 @@ extension NativePlanner {
   /// attention have the same mask.
   private func compacted(_ mask: NativeView, shape: [Int]) -> Matrices {
     let expanded = mask.expanded(to: shape)
-    guard case .constant(let floats) = mask.base, mask.isContiguous, mask.count > 1 << 20 else { return Matrices(expanded) }
+    guard case .constant(let floats) = mask.base, mask.isContiguous, mask.count > 1 << 20 else {
+      return Matrices(expanded)
+    }
     let size = mask.shape.suffix(2).reduce(1, *)
     var (unique, places) = ([Int](), [Int: Int]())
     for offset in Set(expanded.outerOffsets(inner: 2)).sorted() {

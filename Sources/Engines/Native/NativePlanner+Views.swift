@@ -151,7 +151,8 @@ extension NativePlanner {
       guard let fill else { return false }
       if prefersBlocks(input, output: node.outputs[0]), from[..<2] == to[..<2] {
         let source = try blocked(input)
-        let result = NativeValue(slot: arena.allocate(NativeValue.count(to, isBlocked: true)), shape: to, isBlocked: true)
+        let result = NativeValue(
+          slot: arena.allocate(NativeValue.count(to, isBlocked: true)), shape: to, isBlocked: true)
         define(node.outputs[0], result)
         let (extents, sourceStrides) = blockedAxes(from)
         let strides = blockedAxes(to).strides

@@ -80,7 +80,9 @@ struct NativePlanner {
         padsItself(next.node), consumers[input]?.contains(next.index) == false
       else { continue }
       let rank = pads.count / 2
-      guard (3...5).contains(rank), [pads[0], pads[1], pads[rank], pads[rank + 1]].allSatisfy({ $0 == 0 }) else { continue }
+      guard (3...5).contains(rank), [pads[0], pads[1], pads[rank], pads[rank + 1]].allSatisfy({ $0 == 0 }) else {
+        continue
+      }
       let front = Array(repeating: 0, count: 5 - rank) + pads[2..<rank]
       paddedSources[node.outputs[0]] = (input, front)
       absorbed.insert(index)
@@ -114,7 +116,9 @@ struct NativePlanner {
         let isGrouped =
           node.operator == "Reshape"
           && (consumers[node.outputs[0]] ?? []).contains { graph.nodes[$0].operator == "InstanceNormalization" }
-        if isReader || isGrouped || (isPassing && blockedReaders.contains(node.outputs[0])) { blockedReaders.insert(input) }
+        if isReader || isGrouped || (isPassing && blockedReaders.contains(node.outputs[0])) {
+          blockedReaders.insert(input)
+        }
       }
     }
   }
@@ -200,7 +204,8 @@ struct NativePlanner {
     let node = graph.nodes[index]
     // A convolution that pads itself reads what is padded, and the padding reads nothing.
     let isFolded = node.outputs.contains { paddedSources[$0] != nil }
-    for value in Set(node.inputs.compactMap { $0.map { paddedSource($0).input } }) where constant(value) == nil && !isFolded {
+    for value in Set(node.inputs.compactMap { $0.map { paddedSource($0).input } })
+    where constant(value) == nil && !isFolded {
       remaining[value, default: 0] -= 1
       releaseIfDead(value)
     }

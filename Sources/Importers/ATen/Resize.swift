@@ -222,7 +222,9 @@ private func resize(_ call: ATenCall, _ input: Value, _ mode: ResizeMode, scales
   if sizes == extents { return input }
   let floats = scales.map { Float($0) }
   let reached = zip(extents, floats).map { Int((Float($0) * $1).rounded(.down)) }
-  if floats.count == extents.count, reached == sizes {
+  // PyTorch aligns the corners of the sizes; ONNX those of extents times scales, which may lie between two sizes.
+  let isExact = zip(zip(extents, floats), sizes).allSatisfy { Float($0.0) * $0.1 == Float($1) }
+  if floats.count == extents.count, reached == sizes, isExact || coordinates != .alignCorners {
     return try call.graph.resize(input, scales: floats, mode: mode, coordinates: coordinates)
   }
   return try call.graph.resize(input, to: sizes, mode: mode, coordinates: coordinates)

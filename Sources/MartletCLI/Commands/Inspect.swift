@@ -32,7 +32,8 @@ struct Inspect: ParsableCommand {
     if plan {
       let source = try NetworkSource(try Model(path: path), try network.options(inputShape: inputShape))
       let batch = try inputShape.map { try OptionError.numbers($0, option: "--input-shape")[0] } ?? 1
-      return try printing.show(try NativePlanReport(source, batch: max(batch, 1)).text)
+      let report = try NativePlanReport(source, batch: max(batch, 1)).text
+      return try printing.show(report)
     }
     if graph {
       let dump = try NetworkSource(try Model(path: path), try network.options()).graph().dump
