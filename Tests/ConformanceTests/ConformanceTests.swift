@@ -7,6 +7,9 @@ import Testing
 /// The node tests of the ONNX standard. Some of them are in the repository; `make conformance` writes all of them, names
 /// their folder in `MARTLET_CONFORMANCE`, and runs this again.
 @Suite struct ConformanceTests {
+  /// Without its lists no case would run.
+  @Test func theInterpreterHasLists() { #expect(ConformanceLists.backends.contains("reference")) }
+
   @Test(arguments: ConformanceLists.backends) func casesPassAsListed(_ backend: String) throws {
     let engine: any EngineBackend = backend == "reference" ? ReferenceBackend() : try openVINO()
     let folder = ProcessInfo.processInfo.environment["MARTLET_CONFORMANCE"]
