@@ -107,6 +107,103 @@ import Testing
     }
   }
 
+  /// Convolutions of one tap with a function between them are one step, with normalisation in front and residual behind.
+  @Test func pointwiseConvolutionsInARowAreWhatTheInterpreterComputes() throws {
+    var numbers = RandomNumbers(state: 10)
+    for (inner, hidden, outer) in [(16, 32, 16), (17, 40, 5), (5, 105, 33), (32, 9, 1), (48, 17, 3), (33, 64, 105)] {
+      var graph = Graph(name: "pair")
+      let x = try graph.input("x", TensorType(.float32, [Dimension("batch"), Dimension(inner), 7, 9, 5]))
+      let ones = graph.constant(numbers.tensor([inner]), name: "scale")
+      let zeros = graph.constant(numbers.tensor([inner]), name: "shift")
+      var value = try graph.instanceNormalization(x, scale: ones, bias: zeros, epsilon: 1e-5)
+      let first = graph.constant(numbers.tensor([hidden, inner, 1, 1, 1]), name: "first")
+      let bias = graph.constant(numbers.tensor([hidden]), name: "bias")
+      value = try graph.gelu(graph.conv(value, weight: first, bias: bias))
+      let second = graph.constant(numbers.tensor([outer, hidden, 1, 1, 1]), name: "second")
+      value = try graph.conv(value, weight: second, bias: nil)
+      if inner == outer { value = try graph.add(value, x) }
+      try graph.output(value, name: "y")
+      try graph.output(
+        graph.instanceNormalization(
+          value, scale: graph.constant(numbers.tensor([outer]), name: "s"),
+          bias: graph.constant(numbers.tensor([outer]), name: "b"), epsilon: 1e-5), name: "z")
+      for batch in 1...5 {
+        try expectNativeComputes(graph, [numbers.tensor([batch, inner, 7, 9, 5])], "\(inner) \(hidden) \(outer)")
+      }
+    }
+  }
+
+  /// The gate of attention networks: two convolutions of one tap, their sum, and a third one of a single channel.
+  @Test func sumsOfPointwiseConvolutionsAreWhatTheInterpreterComputes() throws {
+    var numbers = RandomNumbers(state: 11)
+    for (inner, hidden) in [(16, 8), (32, 16), (16, 40), (17, 8)] {
+      var graph = Graph(name: "gate")
+      let type = TensorType(.float32, [Dimension("batch"), Dimension(inner), 6, 7, 9])
+      let (x, g) = (try graph.relu(try graph.input("x", type)), try graph.relu(try graph.input("g", type)))
+      let weights = (0..<2).map { graph.constant(numbers.tensor([hidden, inner, 1, 1, 1]), name: "w\($0)") }
+      let biases = (0..<2).map { graph.constant(numbers.tensor([hidden]), name: "b\($0)") }
+      let cube = graph.constant(numbers.tensor([inner, inner, 3, 3, 3]), name: "cube")
+      let source = try graph.conv(x, weight: cube, bias: nil, padding: [1, 1, 1])
+      let signal = try graph.conv(g, weight: cube, bias: nil, padding: [1, 1, 1])
+      let sum = try graph.add(
+        graph.conv(signal, weight: weights[0], bias: biases[0]), graph.conv(source, weight: weights[1], bias: biases[1])
+      )
+      let last = graph.constant(numbers.tensor([1, hidden, 1, 1, 1]), name: "last")
+      let gate = try graph.sigmoid(graph.conv(graph.relu(sum), weight: last, bias: nil))
+      try graph.output(graph.concat([graph.multiply(source, gate), signal], axis: 1), name: "y")
+      for batch in 1...2 {
+        let inputs = (0..<2).map { _ in numbers.tensor([batch, inner, 6, 7, 9]) }
+        try expectNativeComputes(graph, inputs, "\(inner) \(hidden) batch \(batch)")
+      }
+    }
+  }
+
+  /// Parts of a concatenation that are computed in place: raw, behind a normalisation, read by others, joined again.
+  @Test func concatenationsOfWhatConvolutionsComputeAreRight() throws {
+    var numbers = RandomNumbers(state: 12)
+    for _ in 0..<40 {
+      var graph = Graph(name: "joins")
+      let rank = Int.random(in: 2...3, using: &numbers)
+      let extents = (0..<rank).map { _ in Int.random(in: 5...11, using: &numbers) }
+      func convolution(_ value: Value, _ channels: Int, _ outer: Int) throws -> Value {
+        let weight = graph.constant(
+          numbers.tensor([outer, channels] + Array(repeating: 3, count: rank)), name: "w\(graph.nodes.count)")
+        return try graph.conv(value, weight: weight, bias: nil, padding: Array(repeating: 1, count: rank))
+      }
+      let x = try graph.input("x", TensorType(.float32, [Dimension("batch"), 16] + extents.map { Dimension($0) }))
+      var (value, channels) = (x, 16)
+      for round in 0..<3 {
+        var (parts, sizes): ([Value], [Int]) = ([], [])
+        for part in 0..<Int.random(in: 2...3, using: &numbers) {
+          let outer = [16, 16, 32, part > 0 ? 5 : 16].randomElement(using: &numbers)!
+          var piece = try convolution(value, channels, outer)
+          if Bool.random(using: &numbers) {
+            piece = try graph.instanceNormalization(
+              piece, scale: graph.constant(numbers.tensor([outer]), name: "s\(graph.nodes.count)"),
+              bias: graph.constant(numbers.tensor([outer]), name: "b\(graph.nodes.count)"), epsilon: 1e-5)
+          }
+          switch Int.random(in: 0...4, using: &numbers) {
+          case 0: piece = try graph.relu(piece)
+          case 1: piece = try graph.gelu(piece)
+          case 2: try graph.output(piece, name: "piece\(graph.nodes.count)")
+          case 3: try graph.output(graph.relu(graph.add(piece, piece)), name: "twice\(graph.nodes.count)")
+          default: break
+          }
+          parts.append(piece)
+          sizes.append(outer)
+        }
+        if round > 0, Bool.random(using: &numbers) {
+          parts.insert(value, at: 0)
+          sizes.insert(channels, at: 0)
+        }
+        value = try graph.concat(parts, axis: 1)
+        channels = sizes.reduce(0, +)
+      }
+      try graph.output(convolution(value, channels, 20), name: "y")
+      for batch in 1...2 { try expectNativeComputes(graph, [numbers.tensor([batch, 16] + extents)], "\(extents)") }
+    }
+  }
+
   @Test func aBareModelIsRefused() throws {
     let source = EngineSource(onnx: [], inputs: [], outputs: [])
     #expect(throws: EngineError.self) { try NativeBackend().compile(source, EngineOptions()) }

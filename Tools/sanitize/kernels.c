@@ -1,6 +1,7 @@
 // Runs the network kernels of CKernels over random shapes, for the address and undefined-behaviour sanitizers, and
 // compares them with plain loops in float64. `make sanitize` builds and runs it. Buffers have exactly the sizes that the
-// headers promise, so a read or write beside one is found.
+// headers promise, so a read or write beside one is found; with GUARD_PAGES, built without sanitizers and optimised as in
+// the product, buffers lie in turn directly behind and directly in front of a page that can't be touched.
 
 #include <math.h>
 #include <stdio.h>
@@ -16,9 +17,50 @@ static unsigned number(unsigned limit) {
 }
 static int between(int low, int high) { return low + (int)number((unsigned)(high - low + 1)); }
 
-static float *buffer(size_t count) {
+#ifdef GUARD_PAGES
+#include <sys/mman.h>
+
+typedef struct {
+  void *base;
+  size_t bytes;
+  float *values;
+} guarded;
+static guarded all_guarded[4096];
+static int guarded_count = 0;
+
+static float *allocate(size_t count) {
+  enum { PAGE = 4096 };
+  // Tensors in blocks of 16 fill whole lines; others begin at a line, too.
+  size_t bytes = (count * sizeof(float) + 63) / 64 * 64, pages = (bytes + PAGE - 1) / PAGE;
+  char *base = mmap(NULL, (pages + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED || guarded_count == 4096) abort();
+  if (mprotect(base + PAGE, pages * PAGE, PROT_READ | PROT_WRITE)) abort();
+  static int turn = 0;
+  float *values = (float *)(void *)(base + PAGE + (turn++ % 2 ? 0 : pages * PAGE - bytes));
+  all_guarded[guarded_count++] = (guarded){base, (pages + 2) * PAGE, values};
+  return values;
+}
+
+static void release(float *values) {
+  for (int i = 0; i < guarded_count; i++)
+    if (all_guarded[i].values == values) {
+      munmap(all_guarded[i].base, all_guarded[i].bytes);
+      all_guarded[i] = all_guarded[--guarded_count];
+      return;
+    }
+}
+#else
+static float *allocate(size_t count) {
   float *values = NULL;
   if (posix_memalign((void **)&values, 64, (count ? count : 1) * sizeof(float))) abort();
+  return values;
+}
+
+static void release(float *values) { free(values); }
+#endif
+
+static float *buffer(size_t count) {
+  float *values = allocate(count ? count : 1);
   for (size_t i = 0; i < count; i++) values[i] = (float)number(20001) / 10000 - 1;
   return values;
 }
@@ -56,7 +98,7 @@ static void products(martlet_thread_pool *pool) {
         size_t place = ((size_t)n * rows + i) * columns + j;
         expect_near("product", target[place], (sum < 0 ? 0.1 * sum : sum) + residual[place], inner);
       }
-  free(left), free(right), free(bias), free(residual), free(target), free(packed), free(scratch);
+  release(left), release(right), release(bias), release(residual), release(target), release(packed), release(scratch);
 }
 
 static void attentions(martlet_thread_pool *pool) {
@@ -87,7 +129,7 @@ static void attentions(martlet_thread_pool *pool) {
         expect_near("attention", y[targets[b] + i * width + c], x, 1);
       }
     }
-  free(q), free(k), free(v), free(mask), free(y), free(scratch);
+  release(q), release(k), release(v), release(mask), release(y), release(scratch);
 }
 
 static void rows(martlet_thread_pool *pool) {
@@ -118,7 +160,7 @@ static void rows(martlet_thread_pool *pool) {
     martlet_function_call call = {(martlet_function)function, 1, 1};
     martlet_apply(pool, call, x, all, y);
   }
-  free(x), free(y), free(scale), free(bias);
+  release(x), release(y), release(scale), release(bias);
 }
 
 static void copies(martlet_thread_pool *pool) {
@@ -158,15 +200,110 @@ static void copies(martlet_thread_pool *pool) {
     expect_near("copy", y[place], x[source], 0);
     expect_near("sum", z[place], (double)x[source] + second[other], 1);
   }
-  free(x), free(y), free(z), free(second);
+  release(x), release(y), release(z), release(second);
 }
 
-/// Convolutions dense and depthwise, any stride, dilation and padding, plain or transposed.
+static size_t plane_of(const int extents[3]) { return (size_t)extents[0] * extents[1] * extents[2]; }
+
+static size_t padded(int channels, int is_plain) { return is_plain ? (size_t)channels : (size_t)(channels + 15) / 16 * 16; }
+
+/// The place of an element in a tensor of either layout.
+static size_t place_of(int sample, int channel, int channels, int is_plain, const int extents[3], const int at[3]) {
+  size_t position = ((size_t)at[0] * extents[1] + at[1]) * extents[2] + at[2], plane = plane_of(extents);
+  if (is_plain) return ((size_t)sample * channels + channel) * plane + position;
+  return (((size_t)sample * (padded(channels, 0) / 16) + channel / 16) * plane + position) * 16 + channel % 16;
+}
+
+/// What is done to the elements on their way, each part with a chance of one half.
+static martlet_convolution_extras random_extras(const martlet_convolution *s, int has_load, int has_all) {
+  martlet_convolution_extras extras = {0};
+  size_t in = (size_t)s->batch * padded(s->in_channels, s->plain_input), out = padded(s->out_channels, 0);
+  if (has_load && number(2)) extras.load_scale = buffer(in), extras.load_shift = buffer(in), extras.load_slope = buffer(in);
+  if (number(2)) extras.bias = buffer(out);
+  if (!s->plain_output && number(2)) {
+    static const martlet_function functions[] = {MARTLET_GELU, MARTLET_SWISH, MARTLET_RECTIFY, MARTLET_SOFTPLUS};
+    extras.function = (martlet_function_call){functions[number(4)], 0.25f, 0};
+  }
+  if (!has_all) return extras;
+  if (number(2)) extras.residual = buffer((size_t)s->batch * padded(s->out_channels, s->plain_output) * plane_of(s->out));
+  if (number(2)) extras.slope = buffer(out);
+  if (!s->plain_output && number(2)) extras.statistics = (double *)(void *)buffer((size_t)s->batch * out * 4);
+  return extras;
+}
+
+static void release_extras(const martlet_convolution_extras *e) {
+  const float *parts[] = {e->load_scale, e->load_shift, e->load_slope, e->bias, e->residual, e->slope, (float *)(void *)e->statistics};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) release((float *)parts[i]);
+}
+
+static double rectified(double x, double slope) { return x > 0 ? x : x * slope; }
+
+static double applied(martlet_function_call call, double x) {
+  switch (call.function) {
+    case MARTLET_GELU: return 0.5 * x * (1 + erf(x * sqrt(0.5)));
+    case MARTLET_SWISH: return x / (1 + exp(-x));
+    case MARTLET_RECTIFY: return rectified(x, call.a);
+    case MARTLET_SOFTPLUS: return log1p(exp(-fabs(x))) + (x > 0 ? x : 0);
+    default: return x;
+  }
+}
+
+/// One output of a convolution as its definition has it.
+static double expected(
+  const martlet_convolution *s, int is_depthwise, const martlet_convolution_extras *extras, const float *weights,
+  const float *x, int sample, int channel, const int place[3]) {
+  int taps = s->kernel[0] * s->kernel[1] * s->kernel[2], depth = is_depthwise ? 1 : s->in_channels;
+  double sum = extras->bias ? extras->bias[channel] : 0;
+  for (int c = 0; c < depth; c++)
+    for (int tap = 0; tap < taps; tap++) {
+      int index[3] = {tap / (s->kernel[1] * s->kernel[2]), tap / s->kernel[2] % s->kernel[1], tap % s->kernel[2]}, at[3], inside = 1;
+      for (int axis = 0; axis < 3; axis++) {
+        int reach = place[axis] + s->pad[axis] - index[axis] * s->dilation[axis];
+        at[axis] = s->transposed ? reach / s->stride[axis] : place[axis] * s->stride[axis] - s->pad[axis] + index[axis] * s->dilation[axis];
+        if (s->transposed && (reach < 0 || reach % s->stride[axis])) inside = 0;
+        if (at[axis] < 0 || at[axis] >= s->in[axis]) inside = 0;
+      }
+      if (!inside) continue;
+      int from = is_depthwise ? channel : c;
+      size_t weight = is_depthwise ? (size_t)channel * taps + tap
+                      : s->transposed ? ((size_t)c * s->out_channels + channel) * taps + tap
+                                      : ((size_t)channel * s->in_channels + c) * taps + tap;
+      double value = x[place_of(sample, from, s->in_channels, s->plain_input, s->in, at)];
+      if (extras->load_scale) {
+        size_t factor = (size_t)sample * padded(s->in_channels, s->plain_input) + from;
+        value = rectified(value * extras->load_scale[factor] + extras->load_shift[factor], extras->load_slope[factor]);
+      }
+      sum += weights[weight] * value;
+    }
+  double y = applied(extras->function, sum);
+  if (extras->residual) y += extras->residual[place_of(sample, channel, s->out_channels, s->plain_output, s->out, place)];
+  return rectified(y, extras->slope ? extras->slope[channel] : 1);
+}
+
+/// Whether the statistics are those of the outputs.
+static void check_statistics(const martlet_convolution *s, const double *statistics, const float *y) {
+  if (!statistics) return;
+  size_t plane = plane_of(s->out);
+  for (int sample = 0; sample < s->batch; sample++)
+    for (int channel = 0; channel < s->out_channels; channel++) {
+      double sums[2] = {0}, magnitude = 0;
+      for (size_t position = 0; position < plane; position++) {
+        double value = y[(((size_t)sample * (padded(s->out_channels, 0) / 16) + channel / 16) * plane + position) * 16 + channel % 16];
+        sums[0] += value, sums[1] += value * value, magnitude += fabs(value);
+      }
+      const double *found = statistics + ((size_t)sample * padded(s->out_channels, 0) + channel) * 2;
+      expect_near("sum", found[0], sums[0], magnitude), expect_near("squares", found[1], sums[1], sums[1]);
+    }
+}
+
+/// Convolutions dense and depthwise, any stride, dilation and padding, in either layout, plain or transposed.
 static void convolutions(martlet_thread_pool *pool) {
-  int is_depthwise = (int)number(2), channels = between(1, 40);
-  martlet_convolution s = {.batch = between(1, 2), .in_channels = channels, .out_channels = is_depthwise ? channels : between(5, 40)};
+  int is_depthwise = (int)number(2), channels = between(1, 40), is_few = number(3) == 0;
+  martlet_convolution s = {.batch = between(1, 2), .in_channels = channels};
   s.transposed = (int)number(3) == 0;
-  if (!is_depthwise && s.in_channels <= 4) s.in_channels = 5;
+  s.out_channels = is_depthwise ? channels : is_few ? between(1, 4) : between(5, 40);
+  int is_pointwise = !is_depthwise && !s.transposed && channels > 4 && number(3) == 0;
+  if (!is_depthwise) s.plain_input = channels <= 4, s.plain_output = is_few || (is_pointwise && number(2));
   int usual = (int)number(2);
   for (int axis = 0; axis < 3; axis++) {
     s.kernel[axis] = usual ? 3 : between(1, 4), s.stride[axis] = usual ? 1 : between(1, 3), s.dilation[axis] = usual ? 1 : between(1, 2);
@@ -174,52 +311,78 @@ static void convolutions(martlet_thread_pool *pool) {
     int reach = (s.kernel[axis] - 1) * s.dilation[axis] + 1;
     s.out[axis] = s.transposed ? (s.in[axis] - 1) * s.stride[axis] + reach - 2 * s.pad[axis]
                                : (s.in[axis] + 2 * s.pad[axis] - reach) / s.stride[axis] + 1;
+    if (is_pointwise) s.kernel[axis] = s.stride[axis] = 1, s.pad[axis] = 0, s.out[axis] = s.in[axis];
     if (s.out[axis] < 1) return;
   }
-  int taps = s.kernel[0] * s.kernel[1] * s.kernel[2], in_blocks = (s.in_channels + 15) / 16, out_blocks = (s.out_channels + 15) / 16;
-  int depth = is_depthwise ? 1 : s.in_channels;
-  float *x = buffer((size_t)s.batch * in_blocks * 16 * s.in[0] * s.in[1] * s.in[2]);
-  float *y = buffer((size_t)s.batch * out_blocks * 16 * s.out[0] * s.out[1] * s.out[2]);
+  int taps = s.kernel[0] * s.kernel[1] * s.kernel[2], depth = is_depthwise ? 1 : s.in_channels;
+  int head = is_pointwise && s.in_channels > 16 && number(2) ? between(1, (s.in_channels - 1) / 16) * 16 : 0;
+  float *x = buffer((size_t)s.batch * padded(s.in_channels, s.plain_input) * plane_of(s.in));
+  float *y = buffer((size_t)s.batch * padded(s.out_channels, s.plain_output) * plane_of(s.out));
   float *weights = buffer((size_t)s.out_channels * depth * taps), *prepared, *scratch;
-  martlet_convolution_extras extras = {0};
+  martlet_convolution_extras extras = random_extras(&s, 1, 1);
+  float *parts[2] = {NULL, NULL};
+  if (head) {
+    extras.tail_channels = s.in_channels - head;
+    size_t plane = plane_of(s.in) * 16, counts[2] = {(size_t)head / 16 * plane, padded(extras.tail_channels, 0) / 16 * plane};
+    for (int i = 0; i < 2; i++) {
+      parts[i] = buffer((size_t)s.batch * counts[i]);
+      for (int sample = 0; sample < s.batch; sample++)
+        memcpy(parts[i] + sample * counts[i], x + sample * (counts[0] + counts[1]) + i * counts[0], counts[i] * sizeof(float));
+    }
+    extras.tail_input = parts[1];
+  }
   if (is_depthwise) {
     prepared = buffer(martlet_depthwise_weight_count(&s)), scratch = buffer(martlet_depthwise_scratch_count(&s, 2));
     martlet_depthwise_prepare(&s, weights, prepared);
-    martlet_depthwise_run(pool, &s, &extras, (martlet_function_call){MARTLET_IDENTITY, 0, 0}, prepared, x, y, scratch);
+    martlet_depthwise_run(pool, &s, &extras, prepared, x, y, scratch);
   } else {
     martlet_convolution_kernel kernel = martlet_convolution_choice(&s, NULL);
     prepared = buffer(martlet_convolution_weight_count(&s, kernel));
     scratch = buffer(martlet_convolution_scratch_count(&s, kernel, 2));
     martlet_convolution_prepare(pool, &s, kernel, weights, prepared);
-    martlet_convolution_run(pool, &s, kernel, &extras, prepared, x, y, scratch);
+    martlet_convolution_run(pool, &s, kernel, &extras, prepared, head ? parts[0] : x, y, scratch);
   }
   for (int probe = 0; probe < 200; probe++) {
     int sample = (int)number((unsigned)s.batch), channel = (int)number((unsigned)s.out_channels), place[3];
     for (int axis = 0; axis < 3; axis++) place[axis] = (int)number((unsigned)s.out[axis]);
-    double sum = 0;
-    for (int c = 0; c < depth; c++)
-      for (int tap = 0; tap < taps; tap++) {
-        int index[3] = {tap / (s.kernel[1] * s.kernel[2]), tap / s.kernel[2] % s.kernel[1], tap % s.kernel[2]}, at[3], inside = 1;
-        for (int axis = 0; axis < 3; axis++) {
-          int reach = place[axis] + s.pad[axis] - index[axis] * s.dilation[axis];
-          at[axis] = s.transposed ? reach / s.stride[axis] : place[axis] * s.stride[axis] - s.pad[axis] + index[axis] * s.dilation[axis];
-          if (s.transposed && (reach < 0 || reach % s.stride[axis])) inside = 0;
-          if (at[axis] < 0 || at[axis] >= s.in[axis]) inside = 0;
-        }
-        if (!inside) continue;
-        int from = is_depthwise ? channel : c;
-        size_t weight = is_depthwise ? (size_t)channel * taps + tap
-                        : s.transposed ? ((size_t)c * s.out_channels + channel) * taps + tap
-                                       : ((size_t)channel * s.in_channels + c) * taps + tap;
-        size_t block = (size_t)sample * in_blocks + from / 16;
-        sum += (double)weights[weight] * x[(((block * s.in[0] + at[0]) * s.in[1] + at[1]) * s.in[2] + at[2]) * 16 + from % 16];
-      }
-    size_t block = (size_t)sample * out_blocks + channel / 16;
-    expect_near(is_depthwise ? "depthwise" : "convolution",
-                y[(((block * s.out[0] + place[0]) * s.out[1] + place[1]) * s.out[2] + place[2]) * 16 + channel % 16], sum,
-                depth * taps);
+    double value = expected(&s, is_depthwise, &extras, weights, x, sample, channel, place);
+    double found = y[place_of(sample, channel, s.out_channels, s.plain_output, s.out, place)];
+    expect_near(is_depthwise ? "depthwise" : "convolution", found, value, depth * taps + fabs(value));
   }
-  free(x), free(y), free(weights), free(prepared), free(scratch);
+  check_statistics(&s, extras.statistics, y);
+  release_extras(&extras), release(parts[0]), release(parts[1]);
+  release(x), release(y), release(weights), release(prepared), release(scratch);
+}
+
+/// Two convolutions of one tap as one step do what they do one by one.
+static void pairs(martlet_thread_pool *pool) {
+  martlet_convolution first = {.batch = between(1, 2), .in_channels = between(5, 70), .out_channels = between(5, 150)};
+  for (int axis = 0; axis < 3; axis++) {
+    first.in[axis] = first.out[axis] = between(1, 12);
+    first.kernel[axis] = first.stride[axis] = first.dilation[axis] = 1;
+  }
+  martlet_convolution second = first;
+  second.in_channels = first.out_channels, second.out_channels = between(1, 70), second.plain_output = second.out_channels <= 4 || number(2);
+  size_t plane = plane_of(first.in), batch = (size_t)first.batch;
+  float *x = buffer(batch * padded(first.in_channels, 0) * plane), *hidden = buffer(batch * padded(first.out_channels, 0) * plane);
+  size_t count = batch * padded(second.out_channels, second.plain_output) * plane;
+  float *y = buffer(count), *z = buffer(count), *prepared[2], *weights[2], *scratch[3];
+  martlet_convolution *shapes[2] = {&first, &second};
+  martlet_convolution_extras extras[2] = {random_extras(&first, 1, 0), random_extras(&second, 0, 1)};
+  for (int i = 0; i < 2; i++) {
+    weights[i] = buffer((size_t)shapes[i]->in_channels * shapes[i]->out_channels);
+    prepared[i] = buffer(martlet_convolution_weight_count(shapes[i], MARTLET_DIRECT));
+    scratch[i] = buffer(martlet_convolution_scratch_count(shapes[i], MARTLET_DIRECT, 2));
+    martlet_convolution_prepare(pool, shapes[i], MARTLET_DIRECT, weights[i], prepared[i]);
+    martlet_convolution_run(pool, shapes[i], MARTLET_DIRECT, &extras[i], prepared[i], i ? hidden : x, i ? z : hidden, scratch[i]);
+  }
+  scratch[2] = buffer(martlet_pointwise_pair_scratch_count(&first, &second, 2));
+  martlet_pointwise_pair_run(pool, &first, &extras[0], prepared[0], &second, &extras[1], prepared[1], x, y, scratch[2]);
+  for (size_t i = 0; i < count; i++) expect_near("pair", y[i], z[i], fabs(z[i]));
+  check_statistics(&second, extras[1].statistics, y);
+  for (int i = 0; i < 2; i++) release_extras(&extras[i]), release(weights[i]), release(prepared[i]);
+  for (int i = 0; i < 3; i++) release(scratch[i]);
+  release(x), release(hidden), release(y), release(z);
 }
 
 int main(void) {
@@ -227,7 +390,7 @@ int main(void) {
   static const char *const sets[] = {"AVX-512", "AVX2", "portable"};
   for (int set = 0; set < 3; set++) {
     martlet_restrict_instruction_set(sets[set]);
-    for (int turn = 0; turn < 60; turn++) products(pool), attentions(pool), rows(pool), copies(pool), convolutions(pool);
+    for (int turn = 0; turn < 60; turn++) products(pool), attentions(pool), rows(pool), copies(pool), convolutions(pool), pairs(pool);
     printf("%s: %d failures\n", martlet_instruction_set(), failures);
   }
   martlet_thread_pool_destroy(pool);

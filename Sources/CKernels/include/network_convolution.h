@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "network_function.h"
 #include "thread_pool.h"
 
 /// What is computed.
@@ -46,9 +47,15 @@ typedef struct {
   /// Each input element x becomes rectify(x * scale + shift, slope) before the convolution, with a number for each
   /// sample and channel; all three NULL for none.
   const float *load_scale, *load_shift, *load_slope;
+  /// Of a convolution with one tap at every position: the last `tail_channels` of the input's channels lie in a blocked
+  /// tensor of their own, behind whole blocks of the first; 0 for none.
+  const float *tail_input;
+  int tail_channels;
   /// For each output channel; NULL for none.
   const float *bias;
-  /// Added after the bias: a tensor of the output's shape and layout; NULL for none.
+  /// Applied after the bias; only to blocked outputs. The lanes behind the last channel must stay finite.
+  martlet_function_call function;
+  /// Added then: a tensor of the output's shape and layout; NULL for none.
   const float *residual;
   /// What comes out is rectify(x, slope) with a slope for each output channel; NULL for x itself.
   const float *slope;
@@ -71,6 +78,18 @@ size_t martlet_convolution_scratch_count(
 void martlet_convolution_run(
   martlet_thread_pool *pool, const martlet_convolution *shape, martlet_convolution_kernel kernel,
   const martlet_convolution_extras *extras, const float *prepared, const float *input, float *output, float *scratch);
+
+/// Floats of working memory of martlet_pointwise_pair_run.
+size_t martlet_pointwise_pair_scratch_count(
+  const martlet_convolution *first, const martlet_convolution *second, int threads);
+
+/// Two convolutions of one tap, stride 1 and no padding, the second of the first's outputs, which are never stored. Input
+/// and what comes between are blocked; the weights are those of MARTLET_DIRECT, and the first has neither residual nor
+/// statistics.
+void martlet_pointwise_pair_run(
+  martlet_thread_pool *pool, const martlet_convolution *first, const martlet_convolution_extras *first_extras,
+  const float *first_weights, const martlet_convolution *second, const martlet_convolution_extras *second_extras,
+  const float *second_weights, const float *input, float *output, float *scratch);
 
 /// The kernel that is expected to be the fastest for the shape, and its seconds on one core.
 martlet_convolution_kernel martlet_convolution_choice(const martlet_convolution *shape, double *seconds);

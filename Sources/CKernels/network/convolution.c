@@ -20,7 +20,11 @@ static size_t odd_lines(size_t lines) { return (lines | 1) * LANES; }
 /// Two output blocks together where the registers are many and no block is left over.
 static int group_of(int out_blocks, int wide) { return wide && out_blocks % 2 == 0 ? 2 : 1; }
 
-static size_t plane_of(const int extents[3]) { return (size_t)extents[0] * extents[1] * extents[2]; }
+/// Floats for what a pointwise convolution has summed up: a tile, or all rows, and the channels of a block as rows.
+static size_t pointwise_sum_floats(const martlet_convolution *s, const direct_plan *plan) {
+  if (is_narrow(s)) return narrow_floats(s, plan->rows);
+  return s->plain_output ? whole_tile(plan->rows) * LANES * (plan->group_blocks + 1) : 24 * LANES;
+}
 
 void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan) {
   memset(plan, 0, sizeof *plan);
@@ -37,7 +41,8 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
     size_t plane = plane_of(s->out);
     plan->rows = (int)(plane < 384 ? (plane + 3) / 4 : 96);
     plan->pieces_per_sample = (long)((plane + (size_t)plan->rows - 1) / (size_t)plan->rows);
-    plan->copy_floats = (size_t)plan->in_blocks * plan->rows * LANES + 24 * LANES + narrow_floats(s, plan->rows);
+    plan->sum_floats = pointwise_sum_floats(s, plan);
+    plan->copy_floats = (size_t)plan->in_blocks * plan->rows * LANES + plan->sum_floats;
     return;
   }
   int phases[3];
@@ -247,15 +252,35 @@ typedef struct {
 static void call_piece(void *context, long piece, int thread) {
   piece_call *call = context;
   call->function(call->job, piece, thread);
-#if defined(__x86_64__)
-  // Streaming stores are ordered before the pool tells that the piece is done.
-  if (call->job->is_streaming) __builtin_ia32_sfence();
-#endif
+  // Before the pool tells that the piece is done.
+  finish_streaming(call->job->is_streaming);
 }
 
 static void run_pieces(martlet_thread_pool *pool, convolution_job *job, piece_function function, long pieces) {
   piece_call call = {job, function};
   martlet_thread_pool_run(pool, pieces, call_piece, &call);
+}
+
+/// Whether the output is too large for the cache.
+static int streams(const martlet_convolution *s) {
+  size_t bytes = (size_t)s->batch * blocks_of(s->out_channels) * plane_of(s->out) * LANES * sizeof(float);
+  return bytes > (24u << 20);
+}
+
+/// The statistics from those of the pieces, in their order, so that the sums don't depend on who computed what.
+static void sum_pieces(const convolution_job *job, long pieces) {
+  size_t out_blocks = (size_t)blocks_of(job->shape->out_channels), channels = out_blocks * LANES;
+  for (int sample = 0; sample < job->shape->batch; sample++)
+    for (size_t channel = 0; channel < channels; channel++) {
+      double sum = 0, squares = 0;
+      for (long piece = 0; piece < pieces; piece++) {
+        const double *partial = job->partial + ((size_t)(sample * pieces + piece) * out_blocks + channel / LANES) *
+                                                 2 * LANES + channel % LANES;
+        sum += partial[0], squares += partial[LANES];
+      }
+      job->extras->statistics[(sample * channels + channel) * 2] = sum;
+      job->extras->statistics[(sample * channels + channel) * 2 + 1] = squares;
+    }
 }
 
 void martlet_convolution_run(
@@ -268,10 +293,9 @@ void martlet_convolution_run(
   int threads = martlet_thread_pool_count(pool), out_blocks = blocks_of(s->out_channels);
   long pieces = statistics_pieces(s, kernel, threads);
   size_t partial_count = (size_t)s->batch * pieces * out_blocks * 2 * LANES;
-  size_t output_bytes = (size_t)s->batch * out_blocks * plane_of(s->out) * LANES * sizeof(float);
   convolution_job job = {
     .shape = s, .kernel = kernel, .extras = extras, .weights = prepared, .input = input, .output = output,
-    .is_streaming = !s->plain_output && output_bytes > (24u << 20)};
+    .is_streaming = streams(s)};
   if (extras->statistics) {
     job.partial = (double *)(void *)scratch;
     memset(job.partial, 0, partial_count * sizeof(double));
@@ -294,20 +318,60 @@ void martlet_convolution_run(
       run_pieces(pool, &job, block[set], (long)s->batch * plan.blocks);
     }
   }
-  if (!extras->statistics) return;
-  // In the order of the pieces, so that the sums don't depend on who computed what.
-  size_t channels = (size_t)out_blocks * LANES;
-  for (int sample = 0; sample < s->batch; sample++)
-    for (size_t channel = 0; channel < channels; channel++) {
-      double sum = 0, squares = 0;
-      for (long piece = 0; piece < pieces; piece++) {
-        const double *partial = job.partial + ((size_t)(sample * pieces + piece) * out_blocks + channel / LANES) *
-                                                2 * LANES + channel % LANES;
-        sum += partial[0], squares += partial[LANES];
-      }
-      extras->statistics[(sample * channels + channel) * 2] = sum;
-      extras->statistics[(sample * channels + channel) * 2 + 1] = squares;
-    }
+  if (extras->statistics) sum_pieces(&job, pieces);
+}
+
+// MARK: - Two pointwise convolutions
+
+/// The plans of both, over the same positions: as many as the second-level cache has room for.
+static void pair_plan_make(
+  const martlet_convolution *first, const martlet_convolution *second, int wide, direct_plan plans[2]) {
+  direct_plan_make(first, wide, &plans[0]);
+  direct_plan_make(second, wide, &plans[1]);
+  int row_floats = (plans[0].in_blocks + plans[1].in_blocks) * LANES, room = (192 << 10) / (int)sizeof(float);
+  size_t plane = plane_of(second->out);
+  int rows = max_of(12, min_of(plans[1].rows, room / row_floats / 12 * 12));
+  for (int i = 0; i < 2; i++) {
+    plans[i].rows = rows;
+    plans[i].pieces_per_sample = (long)((plane + (size_t)rows - 1) / (size_t)rows);
+  }
+  size_t sums[2] = {pointwise_sum_floats(first, &plans[0]), pointwise_sum_floats(second, &plans[1])};
+  plans[1].sum_floats = sums[0] > sums[1] ? sums[0] : sums[1];
+  plans[1].copy_floats = (size_t)row_floats * rows + plans[1].sum_floats;
+}
+
+static size_t pair_partial_count(const martlet_convolution *second, const direct_plan *plan) {
+  return (size_t)second->batch * plan->pieces_per_sample * blocks_of(second->out_channels) * 2 * LANES;
+}
+
+size_t martlet_pointwise_pair_scratch_count(
+  const martlet_convolution *first, const martlet_convolution *second, int threads) {
+  direct_plan plans[2];
+  pair_plan_make(first, second, is_wide(), plans);
+  return plans[1].copy_floats * (size_t)threads +
+         pair_partial_count(second, &plans[1]) * sizeof(double) / sizeof(float);
+}
+
+void martlet_pointwise_pair_run(
+  martlet_thread_pool *pool, const martlet_convolution *first, const martlet_convolution_extras *first_extras,
+  const float *first_weights, const martlet_convolution *second, const martlet_convolution_extras *second_extras,
+  const float *second_weights, const float *input, float *output, float *scratch) {
+  static const piece_function pair[] = FUNCTIONS(pair_piece);
+  direct_plan plans[2];
+  pair_plan_make(first, second, is_wide(), plans);
+  convolution_job before = {
+    .shape = first, .extras = first_extras, .weights = first_weights, .input = input, .plan = &plans[0]};
+  convolution_job job = {
+    .shape = second, .extras = second_extras, .weights = second_weights, .output = output, .plan = &plans[1],
+    .before = &before, .is_streaming = streams(second)};
+  size_t partial_count = pair_partial_count(second, &plans[1]);
+  if (second_extras->statistics) {
+    job.partial = (double *)(void *)scratch;
+    memset(job.partial, 0, partial_count * sizeof(double));
+  }
+  job.scratch = scratch + partial_count * sizeof(double) / sizeof(float);
+  run_pieces(pool, &job, pair[martlet_current_set()], plans[1].pieces_per_sample * second->batch);
+  if (second_extras->statistics) sum_pieces(&job, plans[1].pieces_per_sample);
 }
 
 // MARK: - Choice

@@ -50,7 +50,7 @@ static inline int step_of(int m, winograd_stride stride) {
 static inline int blocks_of(int channels) { return (channels + LANES - 1) / LANES; }
 
 /// One call of martlet_convolution_run.
-typedef struct {
+typedef struct convolution_job {
   const martlet_convolution *shape;
   martlet_convolution_kernel kernel;
   const martlet_convolution_extras *extras;
@@ -61,6 +61,8 @@ typedef struct {
   /// Whether the output is too large for the cache.
   int is_streaming;
   void *plan;
+  /// The convolution whose outputs this one reads, where both are computed together.
+  const struct convolution_job *before;
 } convolution_job;
 
 /// How a direct convolution is cut into pieces.
@@ -79,6 +81,8 @@ typedef struct {
   int is_pointwise;
   long pieces_per_sample;
   size_t copy_floats;
+  /// Of those, the last ones that a pointwise convolution's sums take.
+  size_t sum_floats;
 } direct_plan;
 
 /// Tiles that a Winograd convolution computes together, at the most.
@@ -108,6 +112,8 @@ typedef struct {
 /// Taps of a kernel in all that the direct convolution takes.
 enum { MAX_TAPS = 512 };
 
+static inline size_t plane_of(const int extents[3]) { return (size_t)extents[0] * extents[1] * extents[2]; }
+
 static inline int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 /// Whether vectors lie along the channels of the input, because the output has few: weights are then
@@ -125,6 +131,9 @@ static inline int is_planar(const martlet_convolution *s) {
 static inline size_t narrow_floats(const martlet_convolution *s, int length) {
   return is_narrow(s) ? ((size_t)s->out_channels * length + LANES) / LANES * LANES : 0;
 }
+
+/// Rows of sums, up to whole vectors of them.
+static inline size_t whole_tile(int rows) { return (size_t)(rows + LANES - 1) / LANES * LANES; }
 
 void direct_plan_make(const martlet_convolution *shape, int wide, direct_plan *plan);
 void winograd_plan_make(
@@ -145,6 +154,7 @@ typedef struct {
 #define DECLARE(set)                                                                             \
   void prepare_block_##set(void *preparation, long piece, int thread);                           \
   void direct_piece_##set(convolution_job *job, long piece, int thread);                         \
+  void pair_piece_##set(convolution_job *job, long piece, int thread);                           \
   void winograd_block_##set(convolution_job *job, long block, int thread);                       \
   void winograd_input_##set(convolution_job *job, long piece, int thread);                       \
   void winograd_product_##set(convolution_job *job, long piece, int thread);                     \

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "convolution.h"
+#include "functions.h"
+#include "statistics.h"
 
 enum { PAIR_ROWS = MAX_ROWS / 2 };
 
@@ -116,69 +118,54 @@ INLINE const product_kernel *products_for(int blocks, int lanes, int *max_rows) 
 
 // MARK: - What happens to the sums
 
-/// Adds `count` vectors and their squares to a partial statistic [2][16]; exact about a shift of the values.
-INLINE void add_statistics(double *partial, const v16 *values, int count) {
-  if (count == 0) return;
-  v16 sum = zero16();
-  for (int i = 0; i < count; i++) sum += values[i];
-  v16 mean = sum / (float)count, squares = zero16();
-  for (int i = 0; i < count; i++) {
-    v16 distance = values[i] - mean;
-    squares += distance * distance;
-  }
-  d16 *sums = (d16 *)(void *)partial;
-  d16 wide_sum = __builtin_convertvector(sum, d16), wide_mean = __builtin_convertvector(mean, d16);
-  sums[0] += wide_sum;
-  sums[1] += __builtin_convertvector(squares, d16) + 2.0 * wide_mean * wide_sum - (double)count * wide_mean * wide_mean;
-}
-
-INLINE void put(float *target, v16 value, int is_streaming) {
-  if (is_streaming)
-    __builtin_nontemporal_store(value, (v16 *)target);
+/// In place; the loops of the usual functions have no branch within.
+static __attribute__((noinline)) void apply_function(const martlet_function_call *call, v16 *values, int count) {
+  martlet_function_call gelu = {MARTLET_GELU, 0, 0}, swish = {MARTLET_SWISH, 0, 0};
+  if (call->function == MARTLET_GELU)
+    for (int i = 0; i < count; i++) values[i] = function16(&gelu, values[i]);
+  else if (call->function == MARTLET_SWISH)
+    for (int i = 0; i < count; i++) values[i] = function16(&swish, values[i]);
   else
-    store16(target, value);
+    for (int i = 0; i < count; i++) values[i] = function16(call, values[i]);
 }
 
-/// Bias, residual, activation, statistics and store of rows of sums [rows][group_blocks][16]; `positions` are the
-/// places in the output, -1 for none. The sums are changed.
+/// Bias, function, residual, activation, statistics and store of rows of sums [rows][group_blocks][16]; `positions` are the
+/// places in the output, -1 for none.
 static __attribute__((noinline)) void finish(
   const convolution_job *job, int sample, int first_block, int group_blocks, int rows, const long *positions,
-  float *sums, double *partial) {
+  const float *sums, double *partial) {
   const martlet_convolution *s = job->shape;
   const martlet_convolution_extras *extras = job->extras;
-  size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
-  int out_blocks = blocks_of(s->out_channels);
+  size_t plane = plane_of(s->out), places[24];
+  int out_blocks = blocks_of(s->out_channels), sources[24], count = 0;
+  for (int r = 0; r < rows; r++) {
+    places[count] = (size_t)positions[r], sources[count] = r * group_blocks * LANES;
+    count += positions[r] >= 0;
+  }
   for (int n = 0; n < group_blocks && first_block + n < out_blocks; n++) {
-    int block = first_block + n, count = 0;
-    v16 values[24];
-    v16 bias = extras->bias ? load16(extras->bias + block * LANES) : zero16();
-    v16 slope = extras->slope ? load16(extras->slope + block * LANES) : all16(1);
-    if (s->plain_output) {
-      int lanes = s->out_channels - block * LANES < LANES ? s->out_channels - block * LANES : LANES;
-      size_t first = ((size_t)sample * s->out_channels + (size_t)block * LANES) * plane;
-      long places[24];
-      for (int r = 0; r < rows; r++) {
-        if (positions[r] < 0) continue;
-        float *sum = sums + ((size_t)r * group_blocks + n) * LANES;
-        if (extras->residual)
-          for (int lane = 0; lane < lanes; lane++) sum[lane] += extras->residual[first + lane * plane + positions[r]];
-        places[count] = positions[r];
-        values[count++] = rectify16(load16(sum) + bias, slope);
-      }
+    int block = first_block + n;
+    v16 values[24], bias = extras->bias ? load16(extras->bias + block * LANES) : zero16();
+    for (int i = 0; i < count; i++) values[i] = load16(sums + sources[i] + n * LANES) + bias;
+    if (extras->function.function != MARTLET_IDENTITY) apply_function(&extras->function, values, count);
+    size_t first = ((size_t)sample * out_blocks + block) * plane;
+    int lanes = s->out_channels - block * LANES < LANES ? s->out_channels - block * LANES : LANES;
+    if (s->plain_output) first = ((size_t)sample * s->out_channels + (size_t)block * LANES) * plane;
+    if (extras->residual && s->plain_output)
+      for (int i = 0; i < count; i++)
+        for (int lane = 0; lane < lanes; lane++) values[i][lane] += extras->residual[first + lane * plane + places[i]];
+    else if (extras->residual)
+      for (int i = 0; i < count; i++) values[i] += load16(extras->residual + (first + places[i]) * LANES);
+    if (extras->slope) {
+      v16 slope = load16(extras->slope + block * LANES);
+      for (int i = 0; i < count; i++) values[i] = rectify16(values[i], slope);
+    }
+    if (s->plain_output)
       for (int lane = 0; lane < lanes; lane++)
         for (int i = 0; i < count; i++) job->output[first + lane * plane + places[i]] = ((const float *)&values[i])[lane];
-    } else {
-      size_t first = ((size_t)sample * out_blocks + block) * plane;
-      for (int r = 0; r < rows; r++) {
-        if (positions[r] < 0) continue;
-        size_t place = (first + (size_t)positions[r]) * LANES;
-        v16 value = load16(sums + ((size_t)r * group_blocks + n) * LANES) + bias;
-        if (extras->residual) value += load16(extras->residual + place);
-        value = rectify16(value, slope);
-        values[count++] = value;
-        put(job->output + place, value, job->is_streaming);
-      }
-    }
+    else if (job->is_streaming)
+      for (int i = 0; i < count; i++) put(job->output + (first + places[i]) * LANES, values[i], 1);
+    else
+      for (int i = 0; i < count; i++) store16(job->output + (first + places[i]) * LANES, values[i]);
     if (partial) add_statistics(partial + (size_t)block * 2 * LANES, values, count);
   }
 }
@@ -350,22 +337,28 @@ static void narrow_rows(const narrow_source *source, long count, float *target, 
   }
 }
 
-/// Bias, residual, activation and store of `count` elements in a row of each output channel.
+/// Bias, residual, activation and store of `count` elements in a row of each of some output channels.
 static __attribute__((noinline)) void finish_rows(
-  const convolution_job *job, int sample, const float *rows, size_t row_stride, size_t place, long count) {
+  const convolution_job *job, int sample, int first_channel, int channels, const float *rows, size_t row_stride,
+  size_t place, long count) {
   const martlet_convolution *s = job->shape;
   const martlet_convolution_extras *extras = job->extras;
-  size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
-  for (int c = 0; c < s->out_channels; c++) {
+  size_t plane = plane_of(s->out);
+  for (int c = first_channel; c < first_channel + channels; c++, rows += row_stride) {
     size_t first = ((size_t)sample * s->out_channels + c) * plane + place;
-    const float *row = rows + c * row_stride, *residual = extras->residual ? extras->residual + first : NULL;
+    const float *row = rows, *residual = extras->residual ? extras->residual + first : NULL;
     float *output = job->output + first;
+    int is_streaming = job->is_streaming && (uintptr_t)output % sizeof(v16) == 0;
     v16 bias = all16(extras->bias ? extras->bias[c] : 0), slope = all16(extras->slope ? extras->slope[c] : 1);
     long i = 0;
     for (; i + LANES <= count; i += LANES) {
       v16 value = load16u(row + i) + bias;
       if (residual) value += load16u(residual + i);
-      store16u(output + i, rectify16(value, slope));
+      value = rectify16(value, slope);
+      if (is_streaming)
+        put(output + i, value, 1);
+      else
+        store16u(output + i, value);
     }
     for (; i < count; i++) {
       float value = row[i] + bias[0] + (residual ? residual[i] : 0);
@@ -429,57 +422,113 @@ static void axis_taps(const martlet_convolution *s, int axis, int *places, int *
   }
 }
 
-/// All positions of a 1×1×1 kernel, as one long row.
-static void pointwise_piece(convolution_job *job, long piece, int thread) {
-  const martlet_convolution *s = job->shape;
-  const direct_plan *plan = job->plan;
-  const martlet_convolution_extras *extras = job->extras;
-  int sample = (int)(piece / plan->pieces_per_sample);
-  size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
-  size_t start = (size_t)(piece % plan->pieces_per_sample) * (size_t)plan->rows;
-  long count = (long)(plane - start < (size_t)plan->rows ? plane - start : (size_t)plan->rows);
-  int lanes = plan->lanes;
-  const float *rows = job->input + ((size_t)sample * plan->in_blocks * plane + start) * lanes;
-  size_t block_stride = plane * lanes;
-  float *scratch = job->scratch + (size_t)thread * plan->copy_floats;
-  float *sums = scratch + plan->copy_floats - 24 * LANES;
-  if (extras->load_scale) {
-    size_t channels = (size_t)plan->in_blocks * lanes;
-    for (int block = 0; block < plan->in_blocks; block++)
-      copy_row(
-        extras, (size_t)sample * channels + (size_t)block * lanes, rows + block * block_stride, count, 0, 1, count,
-        lanes, scratch + (size_t)block * plan->rows * lanes);
-    rows = scratch;
-    block_stride = (size_t)plan->rows * lanes;
+/// Sums [rows][group_blocks][16] of a group of output blocks, channel by channel to a plain output.
+static void finish_channels(
+  const convolution_job *job, const direct_plan *plan, int sample, int group, size_t start, long count, float *sums) {
+  size_t stride = whole_tile((int)count);
+  float *rows = sums + whole_tile(plan->rows) * plan->group_blocks * LANES;
+  for (int n = 0; n < plan->group_blocks; n++) {
+    int channel = (group * plan->group_blocks + n) * LANES, channels = job->shape->out_channels - channel;
+    if (channels <= 0) return;
+    for (size_t from = 0; from < stride; from += LANES) {
+      v16 tile[LANES];
+      UNROLL for (int r = 0; r < LANES; r++) tile[r] = load16(sums + ((from + r) * plan->group_blocks + n) * LANES);
+      transpose16(tile);
+      UNROLL for (int r = 0; r < LANES; r++) store16(rows + r * stride + from, tile[r]);
+    }
+    finish_rows(job, sample, channel, channels < LANES ? channels : LANES, rows, stride, start, count);
   }
-  double *partial = job->partial ? job->partial + (size_t)piece * blocks_of(s->out_channels) * 2 * LANES : NULL;
+}
+
+/// `count` positions of a 1×1×1 kernel from `start` on; `sums` holds the plan's sum_floats.
+static void pointwise_rows(
+  const convolution_job *job, const direct_plan *plan, int sample, const float *rows, size_t block_stride, size_t start,
+  long count, float *sums, double *partial) {
   static const long no_offset[1] = {0};
   static const int first_tap[1] = {0};
-  if (is_narrow(s)) {
+  if (is_narrow(job->shape)) {
     narrow_source source = {
       .rows = rows, .weights = job->weights, .block_stride = block_stride, .blocks = plan->in_blocks, .taps = 1,
-      .outputs = s->out_channels, .offsets = no_offset, .tap_of = first_tap};
-    float *results = scratch + plan->copy_floats - narrow_floats(s, plan->rows);
-    narrow_rows(&source, count, results, (size_t)plan->rows, 1);
-    finish_rows(job, sample, results, (size_t)plan->rows, start, count);
+      .outputs = job->shape->out_channels, .offsets = no_offset, .tap_of = first_tap};
+    narrow_rows(&source, count, sums, (size_t)plan->rows, 1);
+    finish_rows(job, sample, 0, job->shape->out_channels, sums, (size_t)plan->rows, start, count);
     return;
   }
-  int last = (s->in_channels - 1) % LANES + 1;
-  size_t weight_block = (size_t)lanes * plan->group_blocks * LANES;
-  int max_rows;
-  const product_kernel *products = products_for(plan->group_blocks, lanes, &max_rows);
+  int last = (job->shape->in_channels - 1) % LANES + 1, is_plain = job->shape->plain_output, max_rows;
+  size_t weight_block = (size_t)plan->lanes * plan->group_blocks * LANES;
+  const product_kernel *products = products_for(plan->group_blocks, plan->lanes, &max_rows);
   for (int group = 0; group < plan->groups; group++) {
     const float *weights = job->weights + (size_t)group * plan->in_blocks * weight_block;
     long tiles = (count + max_rows - 1) / max_rows;
     for (long tile = 0; tile < tiles; tile++) {
       long from = count * tile / tiles, to = count * (tile + 1) / tiles;
       products[to - from](
-        rows + from * lanes, block_stride, plan->in_blocks, last, 1, no_offset, first_tap, weights, weight_block, sums);
+        rows + from * plan->lanes, block_stride, plan->in_blocks, last, 1, no_offset, first_tap, weights, weight_block,
+        is_plain ? sums + from * plan->group_blocks * LANES : sums);
+      if (is_plain) continue;
       long positions[24];
       for (long i = from; i < to; i++) positions[i - from] = (long)start + i;
       finish(job, sample, group * plan->group_blocks, plan->group_blocks, (int)(to - from), positions, sums, partial);
     }
+    if (is_plain) finish_channels(job, plan, sample, group, start, count, sums);
   }
+}
+
+/// The rows of the input that a 1×1×1 kernel reads, copied to `copies` where they are changed on load or lie in two
+/// tensors.
+static const float *pointwise_source(
+  const convolution_job *job, const direct_plan *plan, int sample, size_t start, long count, float *copies,
+  size_t *block_stride) {
+  size_t plane = plane_of(job->shape->out);
+  int tail = blocks_of(job->extras->tail_channels), head = plan->in_blocks - tail;
+  const float *rows = job->input + ((size_t)sample * head * plane + start) * LANES;
+  const float *tail_rows = tail ? job->extras->tail_input + ((size_t)sample * tail * plane + start) * LANES : NULL;
+  *block_stride = plane * LANES;
+  if (!job->extras->load_scale && !tail) return rows;
+  for (int block = 0; block < plan->in_blocks; block++)
+    copy_row(
+      job->extras, ((size_t)sample * plan->in_blocks + block) * LANES,
+      block < head ? rows + block * *block_stride : tail_rows + (block - head) * *block_stride, count, 0, 1, count, LANES,
+      copies + (size_t)block * plan->rows * LANES);
+  *block_stride = (size_t)plan->rows * LANES;
+  return copies;
+}
+
+/// All positions of a 1×1×1 kernel, as one long row.
+static void pointwise_piece(convolution_job *job, long piece, int thread) {
+  const martlet_convolution *s = job->shape;
+  const direct_plan *plan = job->plan;
+  int sample = (int)(piece / plan->pieces_per_sample);
+  size_t plane = plane_of(s->out), start = (size_t)(piece % plan->pieces_per_sample) * (size_t)plan->rows;
+  long count = (long)(plane - start < (size_t)plan->rows ? plane - start : (size_t)plan->rows);
+  float *scratch = job->scratch + (size_t)thread * plan->copy_floats;
+  size_t block_stride;
+  const float *rows = pointwise_source(job, plan, sample, start, count, scratch, &block_stride);
+  double *partial = job->partial ? job->partial + (size_t)piece * blocks_of(s->out_channels) * 2 * LANES : NULL;
+  float *sums = scratch + plan->copy_floats - plan->sum_floats;
+  pointwise_rows(job, plan, sample, rows, block_stride, start, count, sums, partial);
+}
+
+/// Positions through two 1×1×1 kernels; what comes between lies in the second's scratch.
+void NAME(pair_piece)(convolution_job *second, long piece, int thread) {
+  const convolution_job *first = second->before;
+  const direct_plan *plan = second->plan, *plan_before = first->plan;
+  int sample = (int)(piece / plan->pieces_per_sample);
+  size_t plane = plane_of(second->shape->out), start = (size_t)(piece % plan->pieces_per_sample) * (size_t)plan->rows;
+  long count = (long)(plane - start < (size_t)plan->rows ? plane - start : (size_t)plan->rows);
+  float *hidden = second->scratch + (size_t)thread * plan->copy_floats;
+  float *copies = hidden + (size_t)plan->in_blocks * plan->rows * LANES, *sums = hidden + plan->copy_floats - plan->sum_floats;
+  size_t block_stride;
+  const float *rows = pointwise_source(first, plan_before, sample, start, count, copies, &block_stride);
+  // The first's outputs are a tensor of its own for these positions.
+  martlet_convolution shape = *first->shape;
+  shape.out[0] = shape.out[1] = 1, shape.out[2] = plan->rows;
+  convolution_job job = *first;
+  job.shape = &shape, job.output = hidden;
+  pointwise_rows(&job, plan_before, 0, rows, block_stride, 0, count, sums, NULL);
+  double *partial =
+    second->partial ? second->partial + (size_t)piece * blocks_of(second->shape->out_channels) * 2 * LANES : NULL;
+  pointwise_rows(second, plan, sample, hidden, (size_t)plan->rows * LANES, start, count, sums, partial);
 }
 
 /// One row of a plain tensor with at most four channels from one with few channels: vectors lie along the row.
@@ -656,7 +705,7 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
             narrow_rows(&source, row_length, result + pw, (size_t)s->out[2], out_phases_w);
             if (pw < out_phases_w - 1 && pw < s->out[2] - 1) continue;
             size_t place = ((size_t)out_d * s->out[1] + (size_t)(row + r) * out_phases_h + ph) * s->out[2];
-            finish_rows(job, sample, result, (size_t)s->out[2], place, s->out[2]);
+            finish_rows(job, sample, 0, s->out_channels, result, (size_t)s->out[2], place, s->out[2]);
           }
           continue;
         }
@@ -933,7 +982,7 @@ INLINE void finish_tile(
   size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
   size_t base = ((size_t)sample * blocks_of(s->out_channels) + block) * plane;
   v16 values[64];
-  int count = 0;
+  int count = 0, is_changed = extras->function.function != MARTLET_IDENTITY;
   for (int h = 0; h < mh; h++) {
     int row = place.sub[1] + s->dilation[1] * (place.tile[1] * mh + h);
     if (row >= s->out[1]) break;
@@ -942,11 +991,13 @@ INLINE void finish_tile(
       if (x >= s->out[2]) break;
       v16 out[4];
       transform_output(md, taps, strided, second + (h * mw + c) * ad, out);
+      UNROLL for (int z = 0; z < md; z++) out[z] += bias;
+      if (is_changed) apply_function(&extras->function, out, md);
       UNROLL for (int z = 0; z < md; z++) {
         int d = place.sub[0] + s->dilation[0] * (place.tile[0] * md + z);
         if (d < s->out[0]) {
           size_t position = (base + ((size_t)d * s->out[1] + row) * s->out[2] + x) * LANES;
-          v16 value = out[z] + bias;
+          v16 value = out[z];
           if (extras->residual) value += load16(extras->residual + position);
           value = rectify16(value, slope);
           values[count++] = value;

@@ -75,21 +75,45 @@ static depthwise_job depthwise_plan(const martlet_convolution *s) {
   return job;
 }
 
+static long pieces_per_block(const depthwise_job *job) { return (long)job->depth_chunks * job->height_chunks; }
+
+static size_t partial_count(const depthwise_job *job) {
+  return (size_t)job->shape->batch * job->blocks * pieces_per_block(job) * 2 * LANES;
+}
+
 size_t martlet_depthwise_scratch_count(const martlet_convolution *shape, int threads) {
-  return depthwise_plan(shape).thread_floats * threads;
+  depthwise_job job = depthwise_plan(shape);
+  return job.thread_floats * threads + partial_count(&job) * sizeof(double) / sizeof(float);
 }
 
 void martlet_depthwise_run(
   martlet_thread_pool *pool, const martlet_convolution *s, const martlet_convolution_extras *extras,
-  martlet_function_call call, const float *prepared, const float *input, float *output, float *scratch) {
+  const float *prepared, const float *input, float *output, float *scratch) {
   static const piece_body bodies[] = FUNCTIONS(depthwise_piece);
   depthwise_job job = depthwise_plan(s);
   job.extras = extras;
-  job.call = call;
   job.weights = prepared;
   job.input = input;
   job.output = output;
-  job.scratch = scratch;
-  long pieces = (long)s->batch * job.blocks * job.depth_chunks * job.height_chunks;
-  martlet_thread_pool_run(pool, pieces, bodies[martlet_current_set()], &job);
+  job.scratch = scratch + partial_count(&job) * sizeof(double) / sizeof(float);
+  size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
+  job.is_streaming = (size_t)s->batch * job.blocks * plane * LANES * sizeof(float) > (24u << 20);
+  if (extras->statistics) {
+    job.partial = (double *)(void *)scratch;
+    memset(job.partial, 0, partial_count(&job) * sizeof(double));
+  }
+  long blocks = (long)s->batch * job.blocks, pieces = pieces_per_block(&job);
+  martlet_thread_pool_run(pool, blocks * pieces, bodies[martlet_current_set()], &job);
+  if (!extras->statistics) return;
+  // In the order of the pieces, so that the sums don't depend on who computed what.
+  for (long block = 0; block < blocks; block++)
+    for (int lane = 0; lane < LANES; lane++) {
+      double sum = 0, squares = 0;
+      for (long piece = 0; piece < pieces; piece++) {
+        const double *partial = job.partial + (size_t)(block * pieces + piece) * 2 * LANES + lane;
+        sum += partial[0], squares += partial[LANES];
+      }
+      extras->statistics[(block * LANES + lane) * 2] = sum;
+      extras->statistics[(block * LANES + lane) * 2 + 1] = squares;
+    }
 }

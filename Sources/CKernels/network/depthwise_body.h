@@ -5,6 +5,7 @@
 
 #include "depthwise_jobs.h"
 #include "functions.h"
+#include "statistics.h"
 
 typedef struct {
   const float *input, *weight;
@@ -108,7 +109,9 @@ void NAME(depthwise_piece)(void *context, long piece, int thread) {
   size_t channel = ((size_t)sample * job->blocks + block) * LANES;
   v16 bias = job->extras->bias ? load16(job->extras->bias + block * LANES) : zero16();
   v16 slope = job->extras->slope ? load16(job->extras->slope + block * LANES) : all16(1);
-  int is_changed = job->call.function != MARTLET_IDENTITY;
+  const martlet_function_call *call = &job->extras->function;
+  int is_changed = call->function != MARTLET_IDENTITY;
+  double *partial = job->partial ? job->partial + (size_t)piece * 2 * LANES : NULL;
   size_t plane = (size_t)s->out[1] * s->out[2];
   float *output = job->output + channel * s->out[0] * plane;
   const float *residual = job->extras->residual ? job->extras->residual + channel * s->out[0] * plane : NULL;
@@ -149,15 +152,19 @@ void NAME(depthwise_piece)(void *context, long piece, int thread) {
               int from = (int)((long)columns * t / tiles), to = (int)((long)columns * (t + 1) / tiles);
               column_variants[to - from - 1](
                 taps, tap_count, row + (size_t)from * w->in_step * LANES, (size_t)w->in_step * LANES, sums);
+              v16 values[MOST_COLUMNS];
               for (int k = from; k < to; k++) {
                 size_t at = (place + (size_t)k * w->out_step + pw) * LANES;
                 v16 x = load16(sums + (k - from) * LANES) + bias;
-                if (is_changed) x = function16(&job->call, x);
+                if (is_changed) x = function16(call, x);
                 if (residual) x += load16(residual + at);
-                store16(output + at, rectify16(x, slope));
+                values[k - from] = rectify16(x, slope);
+                put(output + at, values[k - from], job->is_streaming);
               }
+              if (partial) add_statistics(partial, values, to - from);
             }
           }
         }
     }
+  finish_streaming(job->is_streaming);
 }

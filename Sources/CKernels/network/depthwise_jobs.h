@@ -16,9 +16,12 @@ typedef struct {
 typedef struct {
   const martlet_convolution *shape;
   const martlet_convolution_extras *extras;
-  martlet_function_call call;
   const float *weights, *input;
   float *output, *scratch;
+  /// Partial statistics: [pieces][2][16], NULL for none.
+  double *partial;
+  /// Whether the output is too large for the cache.
+  int is_streaming;
   depthwise_axis axes[3];
   int blocks, taps;
   /// Positions of the depth and of the height that a piece takes, and how many such chunks there are.

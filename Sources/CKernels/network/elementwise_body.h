@@ -37,7 +37,7 @@ INLINE void combine_span(
     }
     if (job->slope) x = rectify16(x, out_slope);
     if (job->is_streaming)
-      __builtin_nontemporal_store(x, (v16 *)(target + i));
+      put(target + i, x, 1);
     else
       store16u(target + i, x);
   }
@@ -81,9 +81,7 @@ void NAME(combine_piece)(void *context, long piece, int thread) {
     combine_span(job, channel, out_channel, first, second, target, to - from, is_blocked, 0, 1);
   else
     combine_span(job, channel, out_channel, first, second, target, to - from, is_blocked, 0, 0);
-#if defined(__x86_64__)
-  if (job->is_streaming) __builtin_ia32_sfence();
-#endif
+  finish_streaming(job->is_streaming);
 }
 
 /// Sums of a run of values, in float64 after every 256 vectors; the squares about the run's mean.
@@ -194,13 +192,8 @@ void NAME(resize_piece)(void *context, long piece, int thread) {
       v16 value = w->lower_weight[x] * load16(line + (size_t)w->lower[x] * LANES) +
                   w->upper_weight[x] * load16(line + (size_t)w->upper[x] * LANES);
       if (job->addend) value += load16(job->addend + i);
-      if (job->is_streaming)
-        __builtin_nontemporal_store(value, (v16 *)(job->target + i));
-      else
-        store16(job->target + i, value);
+      put(job->target + i, value, job->is_streaming);
     }
   }
-#if defined(__x86_64__)
-  if (job->is_streaming) __builtin_ia32_sfence();
-#endif
+  finish_streaming(job->is_streaming);
 }

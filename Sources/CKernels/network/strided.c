@@ -115,6 +115,8 @@ void martlet_combine_strided(
     }
   job.rows = all / job.extents[last];
   job.chunk = 16384 / job.extents[last] + 1;
+  job.is_streaming =
+    all * sizeof(float) > (24u << 20) && job.extents[last] % LANES == 0 && (uintptr_t)target % (LANES * sizeof(float)) == 0;
   martlet_thread_pool_run(pool, (long)((job.rows + job.chunk - 1) / job.chunk), bodies[martlet_current_set()], &job);
 }
 

@@ -128,7 +128,11 @@ void NAME(combine_strided_piece)(void *context, long piece, int thread) {
     size_t i = 0;
     for (; i + LANES <= length; i += LANES) {
       v16 x = arithmetic16(job->arithmetic, operand_at(first, a, i), operand_at(second, b, i));
-      store16u(target + i, is_changed ? function16(&job->call, x) : x);
+      if (is_changed) x = function16(&job->call, x);
+      if (job->is_streaming)
+        put(target + i, x, 1);
+      else
+        store16u(target + i, x);
     }
     if (i < length) {
       v16 x = arithmetic16(
@@ -143,4 +147,5 @@ void NAME(combine_strided_piece)(void *context, long piece, int thread) {
       index[axis] = 0;
     }
   }
+  finish_streaming(job->is_streaming);
 }

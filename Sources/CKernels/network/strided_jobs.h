@@ -26,6 +26,8 @@ typedef struct {
   martlet_arithmetic arithmetic;
   martlet_function_call call;
   size_t rows, chunk;
+  /// Whether the target is too large for the cache and made of whole vectors.
+  int is_streaming;
 } combine_strided_job;
 
 #define DECLARE(set)                                                      \

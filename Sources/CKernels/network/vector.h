@@ -26,6 +26,22 @@ INLINE v16 load16(const float *p) { return *(const v16 *)p; }
 INLINE v16 load16u(const float *p) { return *(const v16_unaligned *)p; }
 INLINE void store16(float *p, v16 x) { *(v16 *)p = x; }
 INLINE void store16u(float *p, v16 x) { *(v16_unaligned *)p = x; }
+
+/// Stores a vector, past the caches when `is_streaming`.
+INLINE void put(float *target, v16 value, int is_streaming) {
+  if (is_streaming)
+    __builtin_nontemporal_store(value, (v16 *)target);
+  else
+    store16(target, value);
+}
+
+/// Orders streaming stores before what follows.
+INLINE void finish_streaming(int is_streaming) {
+#if defined(__x86_64__)
+  if (is_streaming) __builtin_ia32_sfence();
+#endif
+}
+
 INLINE v16 max16(v16 a, v16 b) { return a > b ? a : b; }
 INLINE v16 min16(v16 a, v16 b) { return a < b ? a : b; }
 

@@ -12,6 +12,8 @@ struct Arena {
   /// Gaps between the slots in use, by offset.
   private var gaps: [Slot] = []
   private var holders: [Int: Int] = [:]
+  /// The slots that were given out, and for parts of them that begin elsewhere the slot that they belong to; by offset.
+  private var wholes: [Int: Slot] = [:]
 
   /// A slot for `count` floats with one holder.
   mutating func allocate(_ count: Int) -> Slot {
@@ -34,19 +36,31 @@ struct Arena {
       size = offset + rounded
     }
     holders[slot.offset] = 1
+    wholes[slot.offset] = slot
     return slot
   }
 
-  mutating func retain(_ slot: Slot) { holders[slot.offset, default: 0] += 1 }
+  /// A part of a slot or of a part, with a hold of its own on the whole.
+  mutating func part(of slot: Slot, at offset: Int, count: Int) -> Slot {
+    let part = Slot(offset: slot.offset + offset, count: count)
+    wholes[part.offset] = wholes[slot.offset]
+    retain(part)
+    return part
+  }
+
+  mutating func retain(_ slot: Slot) {
+    if let whole = wholes[slot.offset] { holders[whole.offset, default: 0] += 1 }
+  }
 
   /// Gives one hold back; the memory is free when none is left.
-  mutating func release(_ slot: Slot) {
-    guard let count = holders[slot.offset] else { return }
+  mutating func release(_ given: Slot) {
+    guard let slot = wholes[given.offset], let count = holders[slot.offset] else { return }
     guard count == 1 else {
       holders[slot.offset] = count - 1
       return
     }
     holders[slot.offset] = nil
+    wholes = wholes.filter { $0.value != slot }
     let index = gaps.firstIndex { $0.offset > slot.offset } ?? gaps.count
     gaps.insert(slot, at: index)
     if index + 1 < gaps.count, gaps[index].offset + gaps[index].count == gaps[index + 1].offset {

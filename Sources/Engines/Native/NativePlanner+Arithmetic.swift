@@ -42,17 +42,20 @@ extension NativePlanner {
     }
   }
 
+  /// Functions that can make infinities of the lanes behind the last channel, which must stay finite.
+  private static let wild = [MARTLET_LOG, MARTLET_RECIPROCAL, MARTLET_SQRT]
+
   /// The function that alone reads `value`, absorbed: x · sigmoid(x) is one, too.
-  mutating func absorbFunction(_ value: inout Value) throws -> martlet_function_call {
+  mutating func absorbFunction(_ value: inout Value, inBlocks: Bool = false) -> martlet_function_call {
     let none = martlet_function_call(function: MARTLET_IDENTITY, a: 0, b: 0)
     if let gate = swishGate(of: value) {
       absorbed.formUnion([gate.sigmoid, gate.product])
       value = graph.nodes[gate.product].outputs[0]
       return martlet_function_call(function: MARTLET_SWISH, a: 0, b: 0)
     }
-    guard let next = onlyConsumer(value), next.node.inputs[0] == value, let call = functionCall(next.node) else {
-      return none
-    }
+    guard let next = onlyConsumer(value), next.node.inputs[0] == value, let call = functionCall(next.node),
+      !inBlocks || !Self.wild.contains(call.function)
+    else { return none }
     absorbed.insert(next.index)
     value = next.node.outputs[0]
     return call
@@ -82,12 +85,10 @@ extension NativePlanner {
       (value, name) = (next.node.outputs[0], "swish")
       call.function = MARTLET_SWISH
     }
-    // The lanes behind the last channel are zeros or finite, and must stay finite.
-    let isWild = [MARTLET_LOG, MARTLET_RECIPROCAL, MARTLET_SQRT].contains(call.function)
-    let form = isWild ? try plain(input) : try materialized(input)
+    let form = Self.wild.contains(call.function) ? try plain(input) : try materialized(input)
     var result = form
     result.statistics = nil
-    result.slot = arena.allocate(result.count)
+    result.slot = try resultSlot(value, result.shape, isBlocked: result.isBlocked)
     define(value, result)
     step(node.name, name) { [result, call] run in
       martlet_apply(run.pool.pool, call, run.pointer(form.slot), result.count, run.pointer(result.slot))
@@ -113,10 +114,10 @@ extension NativePlanner {
     let operands = try [first, second].map { operand in
       isBlocked ? try blockedOperand(operand, shape) : try view(operand).expanded(to: shape)
     }
-    let call = try absorbFunction(&value)
+    let call = absorbFunction(&value, inBlocks: isBlocked)
     let extents = isBlocked ? blockedAxes(shape).extents : shape
     let result = NativeValue(
-      slot: arena.allocate(NativeValue.count(shape, isBlocked: isBlocked)), shape: shape, isBlocked: isBlocked)
+      slot: try resultSlot(value, shape, isBlocked: isBlocked), shape: shape, isBlocked: isBlocked)
     define(value, result)
     step(node.name, node.operator.lowercased()) { run in
       var axes = nativeAxes(extents)

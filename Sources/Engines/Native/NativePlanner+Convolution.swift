@@ -3,75 +3,32 @@ import Graphs
 import Tensors
 
 extension NativePlanner {
-  /// A convolution with what follows it: batch normalisation, residual, activation, and the statistics that a
-  /// normalisation needs.
+  /// A convolution with what follows it: batch normalisation, function, residual, activation, and the statistics that a
+  /// normalisation needs. Two of one tap with a function between them are one step.
   mutating func convolution(_ node: Node) throws -> Bool {
-    guard let given = node.inputs[0], constant(given) == nil, isFloat(given), let weightValue = node.inputs[1],
-      var weightTensor = constant(weightValue)
-    else { return false }
-    let (input, front) = paddedSource(given)
-    let groups = node.int("group") ?? 1
-    let isTransposed = node.operator == "ConvTranspose"
-    let (from, to) = (try shape(of: input), try shape(of: node.outputs[0]))
-    if groups > 1 {
-      guard from[1] != groups || to[1] != groups else { return false }
-      weightTensor = Self.ungrouped(weightTensor, groups: groups)
+    guard var layer = try convolutionLayer(node) else { return false }
+    if try windowProduct(node, bias: layer.bias) { return true }
+    guard layer.takesKernel else { return false }
+    absorbBatchNormalization(&layer)
+    let source = try layer.isPlainInput ? plain(layer.input, allowsLoad: true) : blocked(layer.input, allowsLoad: true)
+    layer.shape.plain_input = layer.isPlainInput ? 1 : 0
+    if source.load == nil { try absorbPointwiseSummand(&layer) }
+    layer.tailForm = try layer.tail.map { try blocked($0) }
+    try absorbFollowers(&layer)
+    if let second = try pointwiseFollower(of: layer) {
+      try emitPair(layer, second, source)
+      return true
     }
-    let weightShape = weightTensor.shape.dimensions
-    var bias = node.inputs.count > 2 ? floats(node.inputs[2]) : nil
-    if node.inputs.count > 2, node.inputs[2] != nil, bias == nil { return false }
-    if try windowProduct(node, bias: bias) { return true }
-    guard NativeValue.isSpatial(from), weightShape[2...].reduce(1, *) <= 512, weightShape[2] <= 64 else { return false }
-    let channels = to[1]
-
-    var value = node.outputs[0]
-    var factors: [Float]?
-    if let next = onlyConsumer(value), next.node.operator == "BatchNormalization",
-      let known = try batchFactors(next.node)
-    {
-      absorbed.insert(next.index)
-      value = next.node.outputs[0]
-      factors = known.scale
-      bias = (0..<channels).map { (bias?[$0] ?? 0) * known.scale[$0] + known.shift[$0] }
-    }
-    let isPlainInput = from[1] <= 4
-    let source = try isPlainInput ? plain(input, allowsLoad: true) : blocked(input, allowsLoad: true)
-    let residual = try absorbAddition(&value)
-    let slopes = try absorbRectifier(&value)
-    let isPlainOutput = channels <= 4 || (channels <= 16 && outputValues.contains(value))
-    let addend = try residual.map { try isPlainOutput ? plain($0) : blocked($0) }
-
-    var shape = Self.convolutionShape(node, from, to, weightShape, isTransposed: isTransposed)
-    shape.pad = (shape.pad.0 + Int32(front[0]), shape.pad.1 + Int32(front[1]), shape.pad.2 + Int32(front[2]))
-    shape.plain_input = isPlainInput ? 1 : 0
-    shape.plain_output = isPlainOutput ? 1 : 0
-    let kernel = savesMemory ? MARTLET_DIRECT : martlet_convolution_choice(&shape, nil)
-    let weights = prepareWeights(node, &shape, kernel, weightTensor, factors)
-
-    var result = NativeValue(
-      slot: arena.allocate(NativeValue.count(to, isBlocked: !isPlainOutput)), shape: to, isBlocked: !isPlainOutput)
-    let padded = NativeValue.paddedChannels(channels)
-    // Statistics of plain outputs are gathered by a step of their own, in their own layout.
-    if !isPlainOutput, feedsNormalization(value) { result.statistics = arena.allocate(to[0] * padded * 4) }
-    define(value, result)
+    layer.residualForm = try layer.residual.map { try layer.isPlainOutput ? plain($0) : blocked($0) }
+    let kernel = savesMemory ? MARTLET_DIRECT : martlet_convolution_choice(&layer.shape, nil)
+    let weights = prepareWeights(layer, kernel)
+    let result = try convolutionResult(layer)
+    var shape = layer.shape
     let scratch = arena.allocate(martlet_convolution_scratch_count(&shape, kernel, Int32(threads.count)))
-    let filler = Array(repeating: Float(0), count: padded - channels)
-    let biases = bias.map { FixedFloats($0 + filler) }
-    let slope = slopes.map { FixedFloats($0 + filler) }
-    let positions = (isTransposed ? from : to)[2...].reduce(1, *)
-    let operations = 2 * from[0] * positions * weightShape.reduce(1, *)
-    step(node.name, Self.title(kernel, shape), operations: operations) { [shape, result] run in
+    let factors = ChannelFactors(layer)
+    step(node.name, Self.title(kernel, shape), operations: layer.operations) { [shape] run in
       var shape = shape
-      var extras = martlet_convolution_extras()
-      if let load = source.load {
-        extras.load_scale = UnsafePointer(run.pointer(load.scale))
-        extras.load_shift = UnsafePointer(run.pointer(load.shift))
-        extras.load_slope = UnsafePointer(run.pointer(load.slope))
-      }
-      extras.bias = biases?.pointer
-      extras.slope = slope?.pointer
-      extras.residual = addend.map { UnsafePointer(run.pointer($0.slot)) }
-      extras.statistics = result.statistics.map { run.doubles($0) }
+      var extras = run.extras(factors, source: source, result: result)
       martlet_convolution_run(
         run.pool.pool, &shape, kernel, &extras, weights.pointer, run.pointer(source.slot), run.pointer(result.slot),
         run.pointer(scratch))
@@ -80,20 +37,78 @@ extension NativePlanner {
     return true
   }
 
-  static func convolutionShape(
-    _ node: Node, _ from: [Int], _ to: [Int], _ weight: [Int], isTransposed: Bool
-  ) -> martlet_convolution {
-    let rank = from.count - 2
-    func three(_ values: [Int]?, _ filler: Int) -> (Int32, Int32, Int32) {
-      let given = values.map { Array($0.prefix(rank)) } ?? Array(repeating: filler, count: rank)
-      let all = (Array(repeating: filler, count: 3 - rank) + given).map(Int32.init)
-      return (all[0], all[1], all[2])
+  /// Two convolutions of one tap as one step, which doesn't store what comes between them.
+  private mutating func emitPair(_ first: NativeConvolution, _ second: NativeConvolution, _ source: NativeValue) throws
+  {
+    var second = second
+    second.residualForm = try second.residual.map { try second.isPlainOutput ? plain($0) : blocked($0) }
+    let weights = [first, second].map { prepareWeights($0, MARTLET_DIRECT) }
+    let result = try convolutionResult(second)
+    var shapes = [first.shape, second.shape]
+    let scratch = arena.allocate(
+      martlet_pointwise_pair_scratch_count(&shapes[0], &shapes[1], Int32(threads.count)))
+    let factors = [ChannelFactors(first), ChannelFactors(second)]
+    step(first.node.name, "direct pair", operations: first.operations + second.operations) { [shapes] run in
+      var shapes = shapes
+      var before = run.extras(factors[0], source: source, result: nil)
+      var extras = run.extras(factors[1], source: nil, result: result)
+      martlet_pointwise_pair_run(
+        run.pool.pool, &shapes[0], &before, weights[0].pointer, &shapes[1], &extras, weights[1].pointer,
+        run.pointer(source.slot), run.pointer(result.slot), run.pointer(scratch))
     }
-    return martlet_convolution(
-      batch: Int32(from[0]), in_channels: Int32(from[1]), out_channels: Int32(to[1]),
-      in: three(Array(from[2...]), 1), out: three(Array(to[2...]), 1), kernel: three(Array(weight[2...]), 1),
-      stride: three(node.ints("strides"), 1), dilation: three(node.ints("dilations"), 1),
-      pad: three(node.ints("pads"), 0), transposed: isTransposed ? 1 : 0, plain_input: 0, plain_output: 0)
+    arena.release(scratch)
+  }
+
+  /// Another convolution of one tap whose result alone is added to this one's, absorbed with the addition.
+  private mutating func absorbPointwiseSummand(_ layer: inout NativeConvolution) throws {
+    guard layer.isPointwise, !layer.isPlainInput, layer.from[1] % 16 == 0,
+      let sum = onlyConsumer(layer.value), sum.node.operator == "Add",
+      let addend = sum.node.inputs.compactMap(\.self).first(where: { $0 != layer.value }), !isPlanned(addend),
+      onlyConsumer(addend)?.index == sum.index, let producer = pointwiseProducer(of: addend),
+      var other = try convolutionLayer(graph.nodes[producer]), other.isPointwise, other.takesKernel,
+      !other.isPlainInput, other.to == layer.to, let form = blockedForm(other.input), form.load == nil
+    else { return }
+    absorbBatchNormalization(&other)
+    absorbed.formUnion([producer, sum.index])
+    layer.add(other, sum: sum.node.outputs[0])
+  }
+
+  /// The convolution whose result a value is, perhaps behind a batch normalisation.
+  private func pointwiseProducer(of value: Value) -> Int? {
+    for (index, node) in graph.nodes.enumerated() where node.operator == "Conv" && !absorbed.contains(index) {
+      if node.outputs[0] == value { return index }
+      if let next = onlyConsumer(node.outputs[0]), next.node.outputs[0] == value,
+        next.node.operator == "BatchNormalization", batchFactors(next.node) != nil
+      {
+        return index
+      }
+    }
+    return nil
+  }
+
+  /// The convolution of one tap that alone reads what comes out of another one, with what follows it; absorbed.
+  private mutating func pointwiseFollower(of layer: NativeConvolution) throws -> NativeConvolution? {
+    guard layer.isPointwise, !layer.isPlainInput, !layer.isPlainOutput, layer.residual == nil,
+      let next = onlyConsumer(layer.value), next.node.inputs[0] == layer.value, !outputValues.contains(layer.value),
+      var second = try convolutionLayer(next.node), second.isPointwise, second.takesKernel
+    else { return nil }
+    absorbed.insert(next.index)
+    absorbBatchNormalization(&second)
+    try absorbFollowers(&second)
+    return second
+  }
+
+  /// A slot for what comes out, and one for its statistics where a normalisation reads it.
+  mutating func convolutionResult(_ layer: NativeConvolution) throws -> NativeValue {
+    let isBlocked = !layer.isPlainOutput
+    var result = NativeValue(
+      slot: try resultSlot(layer.value, layer.to, isBlocked: isBlocked), shape: layer.to, isBlocked: isBlocked)
+    // Statistics of plain outputs are gathered by a step of their own, in their own layout.
+    if isBlocked, feedsNormalization(layer.value) {
+      result.statistics = arena.allocate(layer.to[0] * NativeValue.paddedChannels(layer.to[1]) * 4)
+    }
+    define(layer.value, result)
+    return result
   }
 
   private static func title(_ kernel: martlet_convolution_kernel, _ shape: martlet_convolution) -> String {
@@ -105,25 +120,11 @@ extension NativePlanner {
   }
 
   /// The weights as the kernel wants them, with the factors of a batch normalisation; made once for all plans.
-  private func prepareWeights(
-    _ node: Node, _ shape: inout martlet_convolution, _ kernel: martlet_convolution_kernel, _ weight: Tensor,
-    _ factors: [Float]?
-  ) -> FixedFloats {
+  private func prepareWeights(_ layer: NativeConvolution, _ kernel: martlet_convolution_kernel) -> FixedFloats {
+    var shape = layer.shape
     let count = martlet_convolution_weight_count(&shape, kernel)
-    return prepared.weights("\(node.name) \(kernel.rawValue) \(shape.plain_input)", count: count) { target in
-      var values = weight.converted(to: .float32).contiguous()
-      if let factors {
-        let taps = weight.shape.dimensions[2...].reduce(1, *)
-        let (channels, isTransposed) = (factors.count, shape.transposed != 0)
-        let inner = weight.shape[1]
-        values.withMutableElements(of: Float.self) { elements in
-          for index in elements.indices {
-            let channel = isTransposed ? index / taps % inner : index / taps / inner
-            elements[index] *= factors[channel % channels]
-          }
-        }
-      }
-      values.withElements(of: Float.self) { source in
+    return prepared.weights("\(layer.node.name) \(kernel.rawValue) \(shape.plain_input)", count: count) { target in
+      layer.scaledWeight().withElements(of: Float.self) { source in
         guard let base = source.baseAddress else { return }
         threads.use { martlet_convolution_prepare(threads.pool, &shape, kernel, base, target) }
       }

@@ -152,7 +152,7 @@ extension NativePlanner {
     let packed = packedWeights(node.name, weight, rows: product.inner, columns: product.columns, isTransposed: true)
     // The result has channels last: a view in the convolution's order.
     var output = node.outputs[0]
-    let call = try absorbFunction(&output)
+    let call = absorbFunction(&output)
     let slot = step(node.name, product, Matrices(matrix), .packed(packed), call: call, residual: nil)
     var result = NativeView(.slot(slot), shape: [to[0]] + to[2...] + [to[1]])
     result = result.permuted([0, rank + 1] + Array(1...rank))
@@ -179,7 +179,7 @@ extension NativePlanner {
     _ name: String, _ product: ProductShape, _ left: Matrices, _ right: RightSide, _ value: inout Value, shape: [Int],
     absorbsMore: Bool
   ) throws {
-    let call = try absorbFunction(&value)
+    let call = absorbFunction(&value)
     var residual: NativeValue?
     if let next = onlyConsumer(value), next.node.operator == "Add",
       let other = next.node.inputs.compactMap(\.self).first(where: { $0 != value }), isPlanned(other),

@@ -9,7 +9,7 @@ extension NativePlanner {
   mutating func add(_ node: Node, _ index: Int) throws {
     let isPlanned =
       switch node.operator {
-      case "Conv", "ConvTranspose": try convolution(node) || groupedConvolution(node)
+      case "Conv", "ConvTranspose": try convolution(node) || depthwiseConvolution(node)
       case "InstanceNormalization": try instanceNormalization(node)
       case "BatchNormalization": try batchNormalization(node)
       case "LayerNormalization": try layerNormalization(node)
@@ -168,7 +168,7 @@ extension NativePlanner {
     var result = a
     result.load = nil
     result.statistics = nil
-    result.slot = arena.allocate(result.count)
+    result.slot = try resultSlot(value, shape, isBlocked: result.isBlocked)
     let padding = result.channels - shape[1]
     let slope = slopes.map { FixedFloats($0 + Array(repeating: 0, count: padding)) }
     define(value, result)
@@ -197,36 +197,6 @@ extension NativePlanner {
     return true
   }
 
-  // MARK: Layout
-
-  /// Channels joined, each input copied to its place with its factors applied.
-  mutating func concatenation(_ node: Node) throws -> Bool {
-    let shape = try shape(of: node.outputs[0])
-    let inputs = node.inputs.compactMap(\.self)
-    let axis = node.int("axis") ?? 0
-    guard NativeValue.isSpatial(shape), axis == 1 || axis == 1 - shape.count,
-      inputs.allSatisfy({ isFloat($0) && constant($0) == nil }),
-      shape[1] <= 4 || wantsBlocks(node.outputs[0]) || inputs.contains(where: isHeldBlocked)
-    else { return false }
-    let channels = try inputs.map { try self.shape(of: $0)[1] }
-    let isBlocked = shape[1] > 4 && channels.dropLast().allSatisfy { $0 % 16 == 0 }
-    let parts = try inputs.map { isBlocked ? try blocked($0, allowsLoad: true) : try plain($0, allowsLoad: true) }
-    let count = NativeValue.count(shape, isBlocked: isBlocked)
-    let result = NativeValue(slot: arena.allocate(count), shape: shape, isBlocked: isBlocked)
-    define(node.outputs[0], result)
-    step(node.name, "concatenate") { run in
-      var offset = 0
-      for part in parts {
-        var tensor = part.tensor
-        martlet_combine(
-          run.pool.pool, &tensor, MARTLET_COMBINE_ADD, run.operand(part, part.load), martlet_operand(), nil,
-          run.pointer(result.slot) + offset, result.sampleStride)
-        offset += part.sampleStride
-      }
-    }
-    return true
-  }
-
   // MARK: Windows and interpolation
 
   mutating func pooling(_ node: Node) throws -> Bool {
@@ -236,8 +206,7 @@ extension NativePlanner {
     let (from, to) = (try shape(of: input), try shape(of: node.outputs[0]))
     guard NativeValue.isSpatial(from) else { return false }
     let source = try blocked(input)
-    let result = NativeValue(
-      slot: arena.allocate(NativeValue.count(to, isBlocked: true)), shape: to, isBlocked: true)
+    let result = NativeValue(slot: try resultSlot(node.outputs[0], to, isBlocked: true), shape: to, isBlocked: true)
     define(node.outputs[0], result)
     let missing = 5 - from.count
     let ones = kernel.map { _ in 1 }
@@ -276,7 +245,7 @@ extension NativePlanner {
     let missing = Array(repeating: ResizeTable.identity, count: 5 - from.count)
     var value = node.outputs[0]
     let addend = try absorbAddition(&value).map { try blocked($0) }
-    let result = NativeValue(slot: arena.allocate(NativeValue.count(to, isBlocked: true)), shape: to, isBlocked: true)
+    let result = NativeValue(slot: try resultSlot(value, to, isBlocked: true), shape: to, isBlocked: true)
     define(value, result)
     let all = missing + tables
     step(node.name, addend == nil ? "resize" : "resize, add") { run in

@@ -107,7 +107,7 @@ extension NativePlanner {
 
   /// Known statistics: factors on load, with the rectifier behind them.
   mutating func batchNormalization(_ node: Node) throws -> Bool {
-    guard let input = node.inputs[0], constant(input) == nil, isFloat(input), let factors = try batchFactors(node),
+    guard let input = node.inputs[0], constant(input) == nil, isFloat(input), let factors = batchFactors(node),
       NativeValue.isSpatial(try shape(of: input))
     else { return false }
     let source = try preferred(input)
@@ -118,7 +118,7 @@ extension NativePlanner {
   }
 
   /// A batch normalisation as a factor and an addend for each channel.
-  func batchFactors(_ node: Node) throws -> (scale: [Float], shift: [Float])? {
+  func batchFactors(_ node: Node) -> (scale: [Float], shift: [Float])? {
     let parameters = (1...4).compactMap { floats(node.inputs[$0])?.map(Double.init) }
     guard parameters.count == 4 else { return nil }
     let epsilon = Double(node.float("epsilon") ?? 1e-5)

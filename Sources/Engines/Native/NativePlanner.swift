@@ -36,6 +36,11 @@ struct NativePlanner {
   private var remaining: [Value: Int] = [:]
   /// Nodes that another node's step computes too.
   var absorbed: Set<Int> = []
+  /// Concatenations whose parts are computed in place, with the first channel of each; their slots; and the places that
+  /// are given away.
+  private(set) var concatenations: [Value: [Value: Int]] = [:]
+  var concatenationSlots: [Value: Slot] = [:]
+  var placed: Set<Place> = []
 
   init(
     _ graph: Graph, inputShapes: [Shape], threads: NativeThreads, prepared: PreparedWeights, savesMemory: Bool = false
@@ -58,6 +63,7 @@ struct NativePlanner {
     }
     try foldPadding()
     try findBlockedReaders()
+    concatenations = try inPlaceConcatenations()
     for (value, nodes) in consumers { remaining[value] = nodes.count }
   }
 

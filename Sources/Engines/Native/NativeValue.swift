@@ -7,6 +7,8 @@ struct NativeValue: Sendable {
     var scale, shift, slope: Slot
     /// The slot that the three are parts of.
     var whole: Slot
+
+    var parts: [Slot] { [scale, shift, slope] }
   }
 
   var slot: Slot
