@@ -140,17 +140,11 @@ package struct Export: Sendable {
     let batch = try options.dynamicBatch ?? BatchRange([size, size, size])
     let isFixed = target.fixesBatch && options.dynamicBatch == nil
     var dump = try options.dumpFolder.map { try GraphDump(folder: $0, original) }
+    let recipe = GraphRecipe(
+      batch: isFixed ? batch.optimum : nil, optimizes: options.optimizes, precision: options.precision,
+      target: target.name)
     let rewritten = try clock.measure("passes") {
-      var result = PassResult(original)
-      func run(_ driver: PassDriver) throws {
-        let next = try driver.run(result.graph) { pass, result in try dump?.write(result, after: pass) }
-        result = PassResult(next.graph, notes: result.notes + next.notes)
-      }
-      if isFixed { try run(PassDriver([FixedBatch(batch.optimum)])) }
-      if options.optimizes { try run(Optimization.driver) }
-      if options.precision == .fp16 { try run(PassDriver([HalfPrecision()])) }
-      if options.optimizes { try run(Lowering.driver(for: target.name)) }
-      return result
+      try recipe.apply(to: original) { pass, result in try dump?.write(result, after: pass) }
     }
     var prepared = Prepared(
       network: ExportedNetwork(graph: rewritten.graph, batch: batch), source: source, check: nil,
@@ -380,6 +374,7 @@ private struct Recipe {
       ("hardware-compatibility", options.hardwareCompatibility == .none ? nil : options.hardwareCompatibility.name),
       ("device", target.name == "tensorrt" ? options.device?.description : nil),
       ("optimize", options.optimizes ? nil : "no"),
+      ("graph", "\(ExportRevision.current)"),
     ]
     self.options = entries.compactMap { name, value in
       value.flatMap { $0.isEmpty ? nil : "\(name)=\($0)" }

@@ -74,9 +74,12 @@ package struct ModelVerification: Sendable, Encodable {
     let (model, graph) = try source(of: package, reference, options)
     let original = isOpen ? graph : try PassDriver([FixedBatch(shape.first ?? 1)]).run(graph).graph
     let written = try package.onnxPath.map { try ONNXReader(path: $0).graph(ImportOptions()) }
+    // The search for the first wrong node needs the engine's graph; a package that keeps none gets it from what its own
+    // files give again.
+    let remade = written == nil && verification.isLayerByLayer ? try Self.remade(package, options) : nil
     var check = EngineCheck(
-      original: original, candidate: written, precision: try .parse(manifest.precision), options: verification,
-      library: choice.library)
+      original: original, candidate: written ?? remade, precision: try .parse(manifest.precision),
+      options: verification, library: choice.library)
     check.batch = shape.first ?? 1
     if let scan = verification.scan { check.inputs = [try ScanWindow.input(scan, model, options, shape: shape)] }
     let backend = OpenVINOBackend(library: choice.library(of: .openvino))
@@ -103,6 +106,13 @@ package struct ModelVerification: Sendable, Encodable {
       guard let table else { throw VerificationError.noOracle }
       return (table, "the engine of \(library) wasn't run: \(reason); its ONNX model was")
     }
+  }
+
+  /// The graph that the engine was made of, made once more.
+  /// - Throws: ``EnginePackageError/noNetwork(package:reason:)`` when the files of its network aren't what they were.
+  private static func remade(_ package: EnginePackage, _ options: NetworkOptions) throws -> Graph {
+    let (model, recorded) = try package.recordedModel(options)
+    return try GraphRecipe(package.manifest).apply(to: NetworkSource(model, recorded).graph()).graph
   }
 
   /// The network that the package was made from, as long as its files are still what they were.

@@ -182,6 +182,26 @@ import Testing
     #expect(table.passed && table.engine.contains("OpenVINO"), "\(table.text)")
   }
 
+  /// The package keeps no ONNX model: its graph is made again from the file that it was made from.
+  @Test(arguments: [false, true]) func theWrongNodeOfAPackageIsFound(_ keepsONNX: Bool) throws {
+    let folder = try TemporaryFolder()
+    var options = ExportOptions()
+    options.keepsFailed = true
+    options.keepsONNX = keepsONNX
+    options.verifies = false
+    options.library = Corpus.repository + ".runtime/openvino"
+    let path = folder.file("wrong.engine")
+    _ = try Export(try model(.perturbedWeight, folder), options, to: OpenVINOTarget(), at: path).run()
+    var verification = VerificationOptions()
+    verification.isLayerByLayer = true
+    let table = try #require(
+      try ModelVerification(
+        Model(path: path), against: model(.none, folder), NetworkOptions(), choice(.auto), verification
+      ).table)
+    #expect(!table.passed)
+    #expect(table.bisection?.node == "conv2/Conv", "\(table.text)")
+  }
+
   @Test func aPackageForAnAbsentGPUSaysWhatWasRun() throws {
     let export = try ExportCase()
     var options = ExportCase.options("tensorrt-rtx")
