@@ -39,10 +39,17 @@ package struct NetworkRun: Sendable {
     self.times = times.stages
   }
 
-  /// Writes `output_0.npy` … into `folder`; all of them, or none.
+  /// The name of an output's file without its ending: the output's own where that is a plain file name. A model may call
+  /// its outputs anything, also a path that leads elsewhere.
+  package static func fileName(_ name: String, index: Int) -> String {
+    let isPlain = !name.hasPrefix(".") && name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 >= 0x20 }
+    return isPlain && (1...200).contains(name.utf8.count) ? name : "output_\(index)"
+  }
+
+  /// Writes `output_0.npy` … into `folder`, by the outputs' names; all of them, or none.
   /// - Returns: The paths.
   package func write(to folder: String) throws -> [String] {
-    let paths = outputs.map { Paths.join(folder, $0.name + ".npy") }
+    let paths = outputs.enumerated().map { Paths.join(folder, Self.fileName($1.name, index: $0) + ".npy") }
     try Npy.write(outputs.map(\.tensor), to: paths)
     return paths
   }

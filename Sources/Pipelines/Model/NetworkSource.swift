@@ -183,9 +183,12 @@ package struct NetworkSource: Sendable {
   private func inputTypes(_ program: any ImportableProgram, _ spatialShape: [Int]) throws -> [TensorType] {
     let leading = Array(inputShape?.shape.prefix(2) ?? [1])
     if let declared = try program.declaredInputs() {
-      return declared.map { _, type in
+      return declared.enumerated().map { place, input in
+        let type = input.type
         var shape = type.shape
         for (index, extent) in spatialShape.enumerated() where index + 2 < shape.count {
+          // Further inputs may be no images: what the program fixes of them stays.
+          if place > 0, shape[index + 2].constant != nil { continue }
           shape[index + 2] = Dimension(extent)
         }
         if let batch = leading.first, isBatchStatic, !shape.isEmpty { shape[0] = Dimension(batch) }

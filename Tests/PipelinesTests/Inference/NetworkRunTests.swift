@@ -44,6 +44,15 @@ import Testing
     #expect((comparison.argmaxAgreement ?? 0) >= Tolerance.labelAgreement)
   }
 
+  /// PyTorch's exporters write names with slashes, and a hostile file may name any place.
+  @Test(arguments: [
+    ("logits", "logits"), ("Identity:0", "Identity:0"), ("/head/Conv_output_0", "output_3"), ("../evil", "output_3"),
+    ("a/b", "output_3"), ("", "output_3"), (".hidden", "output_3"), ("a\0b", "output_3"),
+  ])
+  func anOutputsFileStaysInItsFolder(_ name: String, _ file: String) {
+    #expect(NetworkRun.fileName(name, index: 3) == file)
+  }
+
   @Test func outputsAreWrittenUnderTheirNames() throws {
     let folder = try TemporaryFolder()
     let run = try run("unet2d_instance", inputs: [try array("unet2d_instance", "input_0")])
