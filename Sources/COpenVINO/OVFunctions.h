@@ -81,11 +81,13 @@ typedef struct ov_tensor ov_tensor_t;
   X(model_reshape_by_port_indexes, int32_t,                                                                          \
     (const OVModel *model, const size_t *indexes, const ov_partial_shape_t *shapes, size_t count))                   \
   X(port_get_element_type, int32_t, (const ov_port_t *port, uint32_t *type))                                         \
+  X(port_get_any_name, int32_t, (const ov_port_t *port, char **name))                                                  \
   X(port_get_partial_shape, int32_t, (const ov_port_t *port, ov_partial_shape_t *shape))                             \
   X(output_const_port_free, void, (ov_port_t * port))                                                                \
   X(partial_shape_free, void, (ov_partial_shape_t * shape))                                                          \
   X(compiled_model_export_model, int32_t, (const OVCompiledModel *compiled, const char *path))                       \
   X(compiled_model_free, void, (OVCompiledModel * compiled))                                                         \
+  X(compiled_model_inputs_size, int32_t, (const OVCompiledModel *compiled, size_t *count))                             \
   X(compiled_model_input_by_index, int32_t, (const OVCompiledModel *compiled, size_t index, ov_port_t **port))       \
   X(compiled_model_output_by_index, int32_t, (const OVCompiledModel *compiled, size_t index, ov_port_t **port))      \
   X(compiled_model_get_property, int32_t, (const OVCompiledModel *compiled, const char *key, char **value))          \

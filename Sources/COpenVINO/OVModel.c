@@ -81,19 +81,39 @@ char *OVModelPort(const OVLibrary *library, const OVModel *model, OVSide side, s
   return error ? error : describePort(library, handle, port);
 }
 
+/// Copies the name of `handle`, and frees it.
+static char *namePort(const OVLibrary *library, ov_port_t *handle, char *text, size_t capacity) {
+  char *name = NULL;
+  char *error = OVError(library, library->port_get_any_name(handle, &name));
+  library->output_const_port_free(handle);
+  if (!error) takeValue(library, name, text, capacity);
+  return error;
+}
+
+char *OVModelInputName(const OVLibrary *library, const OVModel *model, size_t index, char *text, size_t capacity) {
+  ov_port_t *handle = NULL;
+  char *error = OVError(library, library->model_const_input_by_index(model, index, &handle));
+  return error ? error : namePort(library, handle, text, capacity);
+}
+
 char *OVModelReshape(const OVLibrary *library, OVModel *model, const OVPort *shapes, size_t count) {
   size_t *indexes = calloc(count + 1, sizeof *indexes);
   ov_partial_shape_t *partial = calloc(count + 1, sizeof *partial);
   ov_dimension_t *dimensions = calloc(count * OVMaximalRank + 1, sizeof *dimensions);
   if (!indexes || !partial || !dimensions) abort();
+  // A scalar has nothing to fix, and the library would read a list without extents as one of an unknown extent.
+  size_t open = 0;
   for (size_t i = 0; i < count; i++) {
-    indexes[i] = i;
-    partial[i].rank = (ov_dimension_t){shapes[i].rank, shapes[i].rank};
-    partial[i].dims = dimensions + i * OVMaximalRank;
+    if (shapes[i].rank == 0) continue;
+    indexes[open] = i;
+    partial[open].rank = (ov_dimension_t){shapes[i].rank, shapes[i].rank};
+    partial[open].dims = dimensions + i * OVMaximalRank;
     for (int64_t axis = 0; axis < shapes[i].rank; axis++)
-      partial[i].dims[axis] = (ov_dimension_t){shapes[i].dimensions[axis], shapes[i].dimensions[axis]};
+      partial[open].dims[axis] = (ov_dimension_t){shapes[i].dimensions[axis], shapes[i].dimensions[axis]};
+    open++;
   }
-  char *error = OVError(library, library->model_reshape_by_port_indexes(model, indexes, partial, count));
+  // The library refuses an empty list.
+  char *error = open ? OVError(library, library->model_reshape_by_port_indexes(model, indexes, partial, open)) : NULL;
   free(indexes);
   free(partial);
   free(dimensions);
@@ -124,6 +144,17 @@ char *OVCompiledModelImport(
     const OVLibrary *library, const OVCore *core, const void *bytes, size_t count, const char *device,
     OVCompiledModel **compiled) {
   return OVError(library, library->core_import_model(core, bytes, count, device, compiled));
+}
+
+char *OVCompiledModelInputCount(const OVLibrary *library, const OVCompiledModel *compiled, size_t *count) {
+  return OVError(library, library->compiled_model_inputs_size(compiled, count));
+}
+
+char *OVCompiledModelInputName(
+    const OVLibrary *library, const OVCompiledModel *compiled, size_t index, char *text, size_t capacity) {
+  ov_port_t *handle = NULL;
+  char *error = OVError(library, library->compiled_model_input_by_index(compiled, index, &handle));
+  return error ? error : namePort(library, handle, text, capacity);
 }
 
 char *OVCompiledModelPort(

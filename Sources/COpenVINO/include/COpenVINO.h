@@ -74,6 +74,9 @@ char *_Nullable OVModelRead(
     const OVLibrary *library, const OVCore *core, const void *bytes, size_t count, OVModel *_Nullable *_Nonnull model);
 char *_Nullable OVModelPortCount(const OVLibrary *library, const OVModel *model, OVSide side, size_t *count);
 char *_Nullable OVModelPort(const OVLibrary *library, const OVModel *model, OVSide side, size_t index, OVPort *port);
+/// The name of an input, cut to `capacity` bytes with its final zero.
+char *_Nullable OVModelInputName(
+    const OVLibrary *library, const OVModel *model, size_t index, char *text, size_t capacity);
 /// Gives the inputs `0..<count` the static shapes `shapes` and derives all other shapes anew.
 char *_Nullable OVModelReshape(const OVLibrary *library, OVModel *model, const OVPort *shapes, size_t count);
 void OVModelFree(const OVLibrary *library, OVModel *_Nullable model);
@@ -92,6 +95,10 @@ char *_Nullable OVCompiledModelExport(const OVLibrary *library, const OVCompiled
 char *_Nullable OVCompiledModelImport(
     const OVLibrary *library, const OVCore *core, const void *bytes, size_t count, const char *device,
     OVCompiledModel *_Nullable *_Nonnull compiled);
+char *_Nullable OVCompiledModelInputCount(
+    const OVLibrary *library, const OVCompiledModel *compiled, size_t *count);
+char *_Nullable OVCompiledModelInputName(
+    const OVLibrary *library, const OVCompiledModel *compiled, size_t index, char *text, size_t capacity);
 char *_Nullable OVCompiledModelPort(
     const OVLibrary *library, const OVCompiledModel *compiled, OVSide side, size_t index, OVPort *port);
 char *_Nullable OVCompiledModelProperty(

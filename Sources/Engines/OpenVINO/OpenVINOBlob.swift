@@ -22,7 +22,8 @@ package struct OpenVINOBlob: CompiledEngine {
     let compiled = try runtime.compiledModel(in: file.bytes)
     let shapes = inputs.map { Shape($0.dimensions.map { $0 ?? 1 }) }
     let ports = zip(inputs, shapes).map { OVPort(elementType: $0.elementType.openVINO, shape: $1) }
-    let plan = try OpenVINOPlan(runtime, compiled, inputShapes: shapes, inputs: ports, outputs: outputs, file: file)
+    let plan = try OpenVINOPlan(
+      runtime, compiled, inputShapes: shapes, ports: ports, inputs: inputs, outputs: outputs, file: file)
     source = Plan(inputs: inputs, outputs: outputs, plan: plan)
     settings = [
       EngineSetting("engine", "OpenVINO \(runtime.version)"), EngineSetting("library", runtime.path),

@@ -13,6 +13,8 @@ final class OpenVINOModel: OpenVINOPlanSource {
   let inputs: [TensorSpecification]
   let outputs: [TensorSpecification]
   let properties: OpenVINOProperties
+  /// Where the library has each input.
+  private let places: OpenVINOInputPlaces
   private let state: Mutex<State>
 
   private struct State {
@@ -36,8 +38,16 @@ final class OpenVINOModel: OpenVINOPlanSource {
     inputs = source.inputs
     outputs = source.outputs
     state = Mutex(State(handle: handle))
-    try Self.compare(runtime, handle, OVSideInput, inputs)
-    try Self.compare(runtime, handle, OVSideOutput, outputs)
+    places = try OpenVINOInputPlaces(source.inputs, count: Self.portCount(runtime, handle, OVSideInput)) { index in
+      try OpenVINORuntime.text(Self.refused) { OVModelInputName(runtime.library, handle, index, $0, $1) }
+    }
+    for (index, input) in places.known(inputs) { try Self.compare(runtime, handle, OVSideInput, index, input) }
+    let count = try Self.portCount(runtime, handle, OVSideOutput)
+    guard count == outputs.count else {
+      throw EngineError.portMismatch(
+        backend: "OpenVINO", port: "outputs", expected: "\(outputs.count)", found: "\(count)")
+    }
+    for (index, output) in outputs.enumerated() { try Self.compare(runtime, handle, OVSideOutput, index, output) }
   }
 
   deinit { state.withLock { OVModelFree(runtime.library, $0.handle) } }
@@ -60,7 +70,8 @@ final class OpenVINOModel: OpenVINOPlanSource {
 
   private func compile(_ handle: OpaquePointer, _ shapes: [Shape]) throws -> OpenVINOPlan {
     let ports = zip(inputs, shapes).map { OVPort(elementType: $0.elementType.openVINO, shape: $1) }
-    if let reason = takeText(OVModelReshape(runtime.library, handle, ports, ports.count)) {
+    let known = places.known(ports).map(\.1)
+    if let reason = takeText(OVModelReshape(runtime.library, handle, known, known.count)) {
       throw Self.refused("it doesn't take inputs of \(shapes.map(\.description).joined(separator: ", ")): \(reason)")
     }
     var compiled: OpaquePointer?
@@ -73,30 +84,59 @@ final class OpenVINOModel: OpenVINOPlanSource {
     }
     if let reason { throw Self.refused(reason) }
     guard let compiled else { throw Self.refused("it gave no compiled model") }
-    return try OpenVINOPlan(runtime, compiled, inputShapes: shapes, inputs: ports, outputs: outputs)
+    return try OpenVINOPlan(
+      runtime, compiled, inputShapes: shapes, ports: ports, inputs: inputs, outputs: outputs)
   }
 
   static func refused(_ reason: String) -> EngineError { .networkRefused(backend: "OpenVINO", reason: reason) }
 
-  /// Compares one side of the model with its description.
-  private static func compare(
-    _ runtime: OpenVINORuntime, _ handle: OpaquePointer, _ side: OVSide, _ specifications: [TensorSpecification]
-  ) throws {
-    let name = side == OVSideInput ? "input" : "output"
+  private static func portCount(_ runtime: OpenVINORuntime, _ handle: OpaquePointer, _ side: OVSide) throws -> Int {
     var count = 0
     if let reason = takeText(OVModelPortCount(runtime.library, handle, side, &count)) { throw refused(reason) }
-    guard count == specifications.count else {
+    return count
+  }
+
+  /// Compares a port of the model with its description.
+  private static func compare(
+    _ runtime: OpenVINORuntime, _ handle: OpaquePointer, _ side: OVSide, _ index: Int,
+    _ specification: TensorSpecification
+  ) throws {
+    var port = OVPort()
+    if let reason = takeText(OVModelPort(runtime.library, handle, side, index, &port)) { throw refused(reason) }
+    guard port.matches(specification) else {
       throw EngineError.portMismatch(
-        backend: "OpenVINO", port: "\(name)s", expected: "\(specifications.count)", found: "\(count)")
+        backend: "OpenVINO", port: "\(side == OVSideInput ? "input" : "output") '\(specification.name)'",
+        expected: "\(specification)", found: port.text)
     }
-    for (index, specification) in specifications.enumerated() {
-      var port = OVPort()
-      if let reason = takeText(OVModelPort(runtime.library, handle, side, index, &port)) { throw refused(reason) }
-      guard port.matches(specification) else {
-        throw EngineError.portMismatch(
-          backend: "OpenVINO", port: "\(name) '\(specification.name)'", expected: "\(specification)", found: port.text)
-      }
+  }
+}
+
+/// Where the library has each of a network's inputs: it leaves out those that nothing reads.
+struct OpenVINOInputPlaces: Sendable {
+  /// By the network's inputs; nil for one that is left out.
+  private let places: [Int?]
+
+  /// - Throws: ``EngineError/portMismatch(backend:port:expected:found:)`` when the library has inputs that the network
+  ///   doesn't.
+  init(_ inputs: [TensorSpecification], count: Int, name: (Int) throws -> String) throws {
+    guard count != inputs.count else {
+      places = Array(0..<count)
+      return
     }
+    let names = count < inputs.count ? try (0..<count).map(name) : []
+    let found = inputs.map { names.firstIndex(of: $0.name) }
+    guard Set(found.compactMap(\.self)).count == count else {
+      throw EngineError.portMismatch(
+        backend: "OpenVINO", port: "inputs", expected: "\(inputs.count)", found: "\(count)")
+    }
+    places = found
+  }
+
+  subscript(input: Int) -> Int? { places[input] }
+
+  /// Those of the network's inputs that the library has, in the library's order.
+  func known<Element>(_ inputs: [Element]) -> [(Int, Element)] {
+    zip(places, inputs).compactMap { place, input in place.map { ($0, input) } }.sorted { $0.0 < $1.0 }
   }
 }
 
@@ -106,6 +146,7 @@ final class OpenVINOPlan: Sendable {
   let inputShapes: [Shape]
   let outputShapes: [Shape]
   let inputPorts: [OVPort]
+  let inputPlaces: OpenVINOInputPlaces
   let outputPorts: [OVPort]
   private nonisolated(unsafe) let handle: OpaquePointer
   /// The file that the weights lie in, for a network that was compiled earlier. It goes after the handle.
@@ -113,15 +154,24 @@ final class OpenVINOPlan: Sendable {
 
   /// Takes over `handle`.
   init(
-    _ runtime: OpenVINORuntime, _ handle: OpaquePointer, inputShapes: [Shape], inputs: [OVPort],
-    outputs: [TensorSpecification], file: MappedFile? = nil
+    _ runtime: OpenVINORuntime, _ handle: OpaquePointer, inputShapes: [Shape], ports: [OVPort],
+    inputs: [TensorSpecification], outputs: [TensorSpecification], file: MappedFile? = nil
   ) throws {
     self.runtime = runtime
     self.file = file
     self.handle = handle
     self.inputShapes = inputShapes
-    inputPorts = inputs
+    inputPorts = ports
     do {
+      var count = 0
+      if let reason = takeText(OVCompiledModelInputCount(runtime.library, handle, &count)) {
+        throw OpenVINOModel.refused(reason)
+      }
+      inputPlaces = try OpenVINOInputPlaces(inputs, count: count) { index in
+        try OpenVINORuntime.text(OpenVINOModel.refused) {
+          OVCompiledModelInputName(runtime.library, handle, index, $0, $1)
+        }
+      }
       outputPorts = try outputs.enumerated().map { index, specification in
         var port = OVPort()
         if let reason = takeText(OVCompiledModelPort(runtime.library, handle, OVSideOutput, index, &port)) {
@@ -184,7 +234,8 @@ final class OpenVINORequest {
   /// Lets a port use `memory`, which must hold the port's bytes and stay valid until the run has ended.
   func bind(_ side: OVSide, _ index: Int, _ memory: UnsafeMutableRawPointer) throws {
     var port = side == OVSideInput ? plan.inputPorts[index] : plan.outputPorts[index]
-    if let reason = takeText(OVRequestBind(plan.runtime.library, handle, side, index, &port, memory)) {
+    guard let place = side == OVSideInput ? plan.inputPlaces[index] : index else { return }
+    if let reason = takeText(OVRequestBind(plan.runtime.library, handle, side, place, &port, memory)) {
       throw OpenVINOPlan.failed(reason)
     }
   }

@@ -142,6 +142,7 @@ package struct ONNXWriter {
       guard let offset = initializer.offset else { continue }
       try padding[..<(offset - end)].withUnsafeBytes { try write($0) }
       try initializer.tensor.withStoredBytes { try write($0) }
+      initializer.tensor.giveBackPages()
       end = offset + initializer.tensor.byteCount
     }
   }

@@ -303,6 +303,19 @@ extension SymbolicTensor {
     return taking(Self.places(shape[axis], from: start, to: end, step: step), axis: axis)
   }
 
+  /// Parts of these lengths along `axis`, one after the other; nil when they don't make up the axis.
+  func split(axis: Int, _ lengths: [Int]) -> [SymbolicTensor]? {
+    guard shape.indices.contains(axis), lengths.reduce(0, +) == shape[axis] else { return nil }
+    var parts: [SymbolicTensor] = []
+    var start = 0
+    for length in lengths {
+      guard let part = taking(Array(start..<start + length), axis: axis) else { return nil }
+      parts.append(part)
+      start += length
+    }
+    return parts
+  }
+
   /// The places that a slice of an axis takes.
   static func places(_ extent: Int, from start: Int, to end: Int, step: Int) -> [Int] {
     guard extent > 0 else { return [] }

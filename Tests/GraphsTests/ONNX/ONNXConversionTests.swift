@@ -51,6 +51,45 @@ import Testing
     #expect(refusal?.description.contains("the attribute 'sharpness' isn't supported") == true)
   }
 
+  /// PyTorch's newer exporter writes it beside scales, where it says nothing.
+  @Test func anAspectRatioPolicyBesideScalesIsRead() throws {
+    let graph = try graph(opset: 18) { model in
+      model.input("x", ["N", 2, 4, 4])
+      model.initializer("scales", [1, 1, 2, 2], [4])
+      model.graph.message(1) { node in
+        for name in ["x", "", "scales"] { node.text(1, name) }
+        node.text(2, "y")
+        node.text(4, "Resize")
+        for (name, value) in [("mode", "nearest"), ("keep_aspect_ratio_policy", "stretch")] {
+          node.message(5) { attribute in
+            attribute.text(1, name)
+            attribute.text(4, value)
+            attribute.number(20, 3)
+          }
+        }
+      }
+      model.output("y")
+    }
+    #expect(graph.nodes.map(\.operator) == ["Resize"])
+    #expect(graph.type(of: graph.outputs[0].value).description == "float32[batch, 2, 8, 8]")
+  }
+
+  /// What exporters compute from a list of extents goes through Split too.
+  @Test func splittingAShapeLeavesNoNode() throws {
+    let graph = try graph(opset: 18) { model in
+      model.input("x", ["N", 2, 4, 4])
+      model.initializer("lengths", [Int64(1), 3])
+      model.initializer("rest", [Int64(-1)])
+      model.node("Shape", ["x"], ["s"])
+      model.node("Split", ["s", "lengths"], ["n", "others"])
+      model.node("Concat", ["n", "rest"], ["target"])
+      model.node("Reshape", ["x", "target"], ["y"])
+      model.output("y")
+    }
+    #expect(graph.nodes.map(\.operator) == ["Reshape"])
+    #expect(graph.type(of: graph.outputs[0].value).description == "float32[batch, 32]")
+  }
+
   @Test func whatOnlyARunCouldTellIsRefused() throws {
     let refusal = try diagnose {
       _ = try graph { model in

@@ -59,11 +59,14 @@ extension ONNXImporter {
     if mode == 2 { shown = scores }
     var weights = try softmax(call, scores, type.elementType)
     if let bias {
-      // A row that may attend to nothing gives zeros.
-      let lowest = scalar(-.infinity, graph.type(of: bias).elementType, "lowest")
-      let highest = try graph.reduceMax(bias, axes: [graph.type(of: bias).rank - 1])
+      // A row that may attend to nothing gives zeros. Engines' maxima of nothing but -∞ differ, those of zeros don't.
+      let biasType = graph.type(of: bias)
+      let lowest = scalar(-.infinity, biasType.elementType, "lowest")
+      let (zero, one) = (scalar(0, biasType.elementType, "zero"), scalar(1, biasType.elementType, "one"))
+      let isSeen = try graph.select(graph.compare(.equal, bias, lowest), zero, one)
+      let seen = try graph.reduceMax(isSeen, axes: [biasType.rank - 1])
       weights = try graph.select(
-        graph.compare(.equal, highest, lowest), scalar(0, type.elementType, "zero"), weights)
+        graph.compare(.equal, seen, zero), scalar(0, type.elementType, "zero"), weights)
     }
     if mode == 3 { shown = weights }
     var result = try graph.matmul(weights, newValue)

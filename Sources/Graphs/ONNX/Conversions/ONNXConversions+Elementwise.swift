@@ -122,6 +122,7 @@ extension ONNXConversions {
     },
     "Softmax": { importer, call in try importer.alongAxis(call) },
     "LogSoftmax": { importer, call in try importer.alongAxis(call) },
+    "BitShift": { importer, call in try importer.shifted(call) },
     "Mod": { importer, call in
       let dividend = try importer.value(call, 0)
       let divisor = try importer.value(call, 1)
@@ -163,6 +164,32 @@ extension ONNXImporter {
     let input = try value(call, 0)
     if graph.type(of: input).elementType == target { return [ONNXOperand(input)] }
     return try apply(call, "Cast", [input], ["to": .int(target.onnxType.rawValue)])
+  }
+
+  /// Bits moved to the left or the right. The graph shifts unsigned numbers; since opset 28 there are signed ones, which
+  /// keep their sign to the right. A negative shift, or one by the type's width or more, leaves nothing but the sign.
+  mutating func shifted(_ call: ONNXCall) throws -> [ONNXOperand] {
+    let (input, amount) = (try value(call, 0), try value(call, 1))
+    let type = graph.type(of: input).elementType
+    let isLeft = call.string("direction") == "LEFT"
+    let attributes: OrderedDictionary<String, Attribute> = ["direction": .string(call.string("direction") ?? "")]
+    let unsigned: [ElementType: ElementType] = [.int8: .uint8, .int16: .uint16, .int32: .uint32, .int64: .uint64]
+    guard let bits = unsigned[type], graph.type(of: amount).elementType == type else {
+      return try apply(call, "BitShift", [input, amount], attributes)
+    }
+    let (zero, width) = (scalar(0, type, "zero"), scalar(Double(8 * type.byteCount), type, "width"))
+    let isWithin = try graph.logicalAnd(
+      graph.compare(.greaterOrEqual, amount, zero), graph.compare(.less, amount, width))
+    let isNegative = try graph.compare(.less, input, zero)
+    // What shifting a negative number to the right fills with ones is the complement of what fills with zeros.
+    let positive =
+      isLeft ? input : try graph.select(isNegative, graph.apply("BitwiseNot", [input])[0], input)
+    let shifted = try graph.apply(
+      "BitShift",
+      [graph.cast(positive, to: bits), graph.cast(graph.select(isWithin, amount, zero), to: bits)], attributes)[0]
+    let result = try graph.select(isWithin, graph.cast(shifted, to: type), zero)
+    if isLeft { return [ONNXOperand(result)] }
+    return try apply(call, "Where", [isNegative, graph.apply("BitwiseNot", [result])[0], result])
   }
 
   /// All inputs joined by a binary operator.

@@ -70,8 +70,7 @@ extension ONNXConversions {
       return try importer.apply(call, "Concat", inputs, ["axis": .int(axis)])
     },
     "Split": { importer, call in
-      let input = try importer.value(call, 0)
-      let type = importer.graph.type(of: input)
+      let type = try importer.type(call, 0)
       let axis = try call.axis(call.int("axis") ?? 0, rank: type.rank)
       var lengths = call.ints("split") ?? []
       if importer.operand(call, 1) != nil { lengths = try importer.integers(call, 1, "lengths") }
@@ -84,6 +83,10 @@ extension ONNXConversions {
         lengths = (0..<parts).map { min(length, max(extent - $0 * length, 0)) }
       }
       try call.requireModerate(lengths)
+      if let numbers = importer.numbers(call, 0), let parts = numbers.split(axis: axis, lengths) {
+        return parts.map { ONNXOperand($0) }
+      }
+      let input = try importer.value(call, 0)
       return try importer.apply(call, "Split", [input, importer.list(lengths, "split")], ["axis": .int(axis)])
     },
     "Slice": { importer, call in try importer.slice(call) },

@@ -35,6 +35,9 @@ extension ONNXConversions {
         return [try importer.resize(call, type, scales: importer.floats(call, 1, "scales"), sizes: nil, attributes)]
       }
       let coordinates = call.string("coordinate_transformation_mode") ?? "half_pixel"
+      // What it says holds for sizes; scales keep or change the proportions themselves.
+      let policy = call.string("keep_aspect_ratio_policy") ?? "stretch"
+      if coordinates == "tf_crop_and_resize" { return try importer.cropAndResize(call, type, mode: mode) }
       guard ResizeCoordinates(rawValue: coordinates) != nil else {
         throw call.unsupported("coordinate_transformation_mode is '\(coordinates)'")
       }
@@ -50,7 +53,6 @@ extension ONNXConversions {
         var all = type.shape
         let places = axes ?? Array(all.indices)
         for (axis, size) in zip(places, given) { all[axis] = size }
-        let policy = call.string("keep_aspect_ratio_policy") ?? "stretch"
         sizes = policy == "stretch" ? all : try importer.keepingAspect(call, type, all, places, policy)
       } else {
         let given = try importer.floats(call, 2, "scales")

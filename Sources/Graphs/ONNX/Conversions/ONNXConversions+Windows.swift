@@ -20,12 +20,14 @@ extension ONNXConversions {
       return try importer.apply(call, "ConvTranspose", inputs, attributes)
     },
     "MaxPool": { importer, call in
-      guard !call.hasOutput(1) else { throw call.unsupported("the places of the greatest elements are asked for") }
       var window = try importer.window(call, kernel: nil)
       try window.padAutomatically(call)
       _ = try window.padForCeiling(call)
-      return try importer.apply(call, "MaxPool", [importer.value(call, 0)], window.pooling)
+      let greatest = try importer.apply(call, "MaxPool", [importer.value(call, 0)], window.pooling)
+      guard call.hasOutput(1) else { return greatest }
+      return [greatest[0], ONNXOperand(try importer.places(call, window))]
     },
+    "MaxUnpool": { importer, call in try importer.maxUnpool(call) },
     "AveragePool": { importer, call in
       var input = try importer.value(call, 0)
       var window = try importer.window(call, kernel: nil)
