@@ -94,6 +94,13 @@ package struct Dimension: Sendable, Hashable {
     return result
   }
 
+  /// The coefficients of the powers of its only symbol, the constant first; nil when there are others.
+  package func coefficients(of symbol: String) -> [Int]? {
+    guard terms.keys.allSatisfy({ $0.allSatisfy { $0 == symbol } }) else { return nil }
+    let degree = terms.keys.map(\.count).max() ?? 0
+    return (0...degree).map { terms[Array(repeating: symbol, count: $0)] ?? 0 }
+  }
+
   /// The largest magnitude of its coefficients.
   package var magnitude: UInt { terms.values.map(\.magnitude).max() ?? 0 }
 

@@ -8,6 +8,8 @@ package enum ImportError: DiagnosedError, Equatable {
   case unsupported(operator: String, reason: String, expected: String?)
   /// A number or a condition depends on the batch in a way that differs between batches.
   case undecidable(what: String)
+  /// The program converts for the batch of the given shape alone.
+  case fixedBatch(Int, Diagnosis)
   /// The values of a tensor would have to be known while the network is being converted.
   case dataDependent(what: String)
   /// The program itself raises an error for the given input.
@@ -33,6 +35,11 @@ package enum ImportError: DiagnosedError, Equatable {
     case .undecidable(let what):
       Diagnosis(
         .data, "\(what) depends on the batch",
+        expected: "a network that does the same for every batch",
+        hint: "convert it for the batch of the input's shape with --static-batch")
+    case .fixedBatch(let batch, let cause):
+      Diagnosis(
+        .data, "the program is made for a batch of \(batch) alone: \(cause.what)", at: cause.location,
         expected: "a network that does the same for every batch",
         hint: "convert it for the batch of the input's shape with --static-batch")
     case .dataDependent(let what):

@@ -9,6 +9,8 @@ package struct Statement: Sendable, Hashable {
     case `if`(Expression, then: [Statement], otherwise: [Statement])
     case `for`(target: Expression, iterable: Expression, body: [Statement])
     case `while`(Expression, body: [Statement])
+    /// `with manager as name:`; the names play no part in TorchScript's code.
+    case with([Expression], body: [Statement])
     case `return`(Expression?)
     case raise(Expression?)
     case assert(Expression, message: Expression?)

@@ -1,5 +1,5 @@
 /// Reads the statements of the Python subset that TorchScript archives hold: classes, functions with annotations,
-/// assignments, `if`, `for`, `while`, `return`, `raise`, `assert`, `pass`. Imports are skipped. Anything else is refused.
+/// assignments, `if`, `for`, `while`, `with`, `return`, `raise`, `assert`, `pass`. Imports are skipped. Anything else is refused.
 ///
 /// A block is what is indented by the same column; it nests at most ``maximumNesting`` levels deep.
 package struct StatementParser {
@@ -87,6 +87,12 @@ package struct StatementParser {
       let condition = try parser.readExpression()
       let body = try readBlock(deeperThan: position.column)
       return Statement(kind: .while(condition, body: body), position: position)
+    case "with":
+      parser.advance()
+      var managers = [try parser.readExpression()]
+      while parser.take(symbol: ",") { managers.append(try parser.readExpression()) }
+      return Statement(
+        kind: .with(managers, body: try readBlock(deeperThan: position.column)), position: position)
     case "return":
       parser.advance()
       let value = isLineEnd ? nil : try parser.readExpressionList()

@@ -61,8 +61,17 @@ import Testing
     #expect(then.count == 1 && otherwise.count == 1)
   }
 
+  @Test func contextsKeepTheirManagersAndTheirBody() throws {
+    let statements = try StatementParser.parse("with a, b:\n  x = 1\n  y = 2\n")
+    guard case .with(let managers, let body)? = statements.first?.kind else {
+      Issue.record("\(statements)")
+      return
+    }
+    #expect(managers.compactMap(\.dottedName) == ["a", "b"] && body.count == 2)
+  }
+
   @Test(arguments: [
-    "def f():\nreturn 1", "  x = 1", "def f():\n    x = 1\n  y = 2", "with a: pass", "x = = 1", "del x", "if x:\n",
+    "def f():\nreturn 1", "  x = 1", "def f():\n    x = 1\n  y = 2", "with : pass", "x = = 1", "del x", "if x:\n",
     "class A(:\n  pass", "x = 1 2", "async def f(): pass",
   ])
   func otherStatementsAreRefused(_ source: String) {

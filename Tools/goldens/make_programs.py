@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Write the programs of Tests/Corpus/programs: damaged, refused and older archives.
 
-    make_programs.py OUT            small archives, written here
+    make_programs.py OUT            small archives, written here, the example bundle's network among them
     make_programs.py OUT CORPUS     also copies the programs of the cases below from what make_corpus.py wrote
 
-PyTorch 2.15.0. The tests compare the cases with the inputs and outputs of Tests/Corpus/networks.
+PyTorch 2.15.0, MONAI 1.6.1. The tests compare the cases with the inputs and outputs of Tests/Corpus/networks.
 """
-import io, json, os, shutil, sys, zipfile
+import io, json, os, shutil, struct, sys, zipfile
 
 import torch
+from monai.networks.nets import UNet
 from torch import nn
+
+from archives import slim
 
 CASES = ["autoencoder", "basicunet2d_odd", "classifier", "densenet", "dynunet_res_aniso", "efficientnet_tiny",
          "generator", "highresnet", "mednext", "reg_unet", "resnet3d", "unet2d_instance", "unet3d_batch_prelu",
@@ -21,6 +24,19 @@ class DataDependent(nn.Module):
         if bool(x.sum() > 0):
             return x + 1
         return x - 1
+
+
+class FixedBatch(nn.Module):
+    """Its batch isn't written anywhere, but as many rows are joined as the batch had."""
+
+    def forward(self, x):
+        row = torch.arange(8, dtype=torch.float32).expand(1, 8, 8)
+        return x + torch.stack([row, row])
+
+
+class Picked(nn.Module):
+    def forward(self, x):
+        return x[x > 0].sum() + x
 
 
 class BatchDependent(nn.Module):
@@ -90,6 +106,12 @@ def main(out, corpus=None):
                          ("custom_class", CustomClass())]:
         torch.jit.script(module.eval()).save(f"{out}/{name}.ts")
     torch.jit.trace(Fourier().eval(), x).save(f"{out}/unsupported.ts")
+    torch.jit.trace(FixedBatch(), x).save(f"{out}/fixed_batch.ts")
+    torch.jit.trace(Picked(), x).save(f"{out}/picked.ts")
+    fused = torch.jit.optimize_for_inference(torch.jit.trace(nn.Conv2d(1, 2, 3).eval(), x))
+    fused.save(f"{out}/fused.ts")
+    for name in ["fixed_batch", "picked", "fused"]:
+        slim(f"{out}/{name}.ts")
     torch.export.save(torch.export.export(Fourier().eval(), (x,)), f"{out}/unsupported.pt2")
 
     image = torch.arange(2 * 3 * 6 * 5, dtype=torch.float32).reshape(2, 3, 6, 5) / 20 - 4
@@ -134,6 +156,24 @@ def main(out, corpus=None):
     with zipfile.ZipFile(f"{out}/leaving.pt2", "w") as archive:
         archive.writestr(zipfile.ZipInfo("archive_format", stamp), b"pt2")
         archive.writestr(zipfile.ZipInfo("../models/model.json", stamp), model)
+    # The same of a TorchScript archive: a weight's shape [2, 1, 3, 3], and a folder above.
+    torch.jit.trace(net, x).save(f"{out}/layout.ts")
+    slim(f"{out}/layout.ts")
+    large = b"(J" + struct.pack("<i", 10 ** 10 // 36) + b"K\x01K\x03K\x03t"
+    repack(f"{out}/layout.ts", f"{out}/huge.ts", lambda name, data: data.replace(b"(K\x02K\x01K\x03K\x03t", large))
+    with zipfile.ZipFile(f"{out}/layout.ts") as old, zipfile.ZipFile(f"{out}/leaving.ts", "w") as new:
+        for name in old.namelist():
+            new.writestr(zipfile.ZipInfo("../" + name, stamp), old.read(name))
+    bundle = os.path.join(os.path.dirname(__file__), "../../Examples/brain-tissue")
+    with open(f"{bundle}/configs/inference.json") as file:
+        config = json.load(file)
+    arguments = {key: value for key, value in config["network_def"].items() if key != "_target_"}
+    network = UNet(**arguments).eval()
+    network.load_state_dict(torch.load(f"{bundle}/models/model.pt"))
+    window = torch.zeros(2, 1, *config["inferer"]["roi_size"])
+    program = torch.export.export(network, (window,), dynamic_shapes=({0: batch},))
+    torch.export.save(program, f"{out}/brain_tissue.pt2")
+    slim(f"{out}/brain_tissue.pt2")
     if corpus:
         for case in CASES:
             os.makedirs(f"{out}/{case}", exist_ok=True)

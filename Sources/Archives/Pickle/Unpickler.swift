@@ -291,11 +291,17 @@ package struct Unpickler {
         throw malformed("a call with named arguments")
       }
     }
-    guard case .tuple(let reference) = try pop() else { throw malformed("a call without arguments") }
+    let given = try pop()
     guard let name = try pop().global, let role = globals.role(of: name) else {
       throw malformed("a call of something that is no global")
     }
-    let arguments = nodes[reference.index].elements
+    let arguments: [PickledValue]
+    switch given {
+    case .tuple(let reference): arguments = nodes[reference.index].elements
+    // TorchScript writes the members of its enumerations so.
+    case .string where role == .record, .int where role == .record, .double where role == .record: arguments = [given]
+    default: throw malformed("a call without arguments")
+    }
     switch role {
     case .value: throw malformed("a call of \(name.plainForMessage), which only stands for itself")
     case .record: try push(.record(node(arguments, name: name)))

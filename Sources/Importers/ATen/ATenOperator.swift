@@ -27,14 +27,17 @@ struct ATenOperator: Sendable {
   /// The families' lists. Where several overloads fit a call, the earlier is meant.
   static let families: [(name: String, operators: [ATenOperator])] = [
     ("Activations", activationOperators), ("Arithmetic", arithmeticOperators), ("Attention", attentionOperators),
-    ("Comparisons and choices", comparisonOperators), ("Convolutions", convolutionOperators),
-    ("Conversions", conversionOperators), ("Creation", creationOperators), ("Functions", functionOperators),
+    ("Bits", bitOperators), ("Comparisons and choices", comparisonOperators), ("Convolutions", convolutionOperators),
+    ("Conversions", conversionOperators), ("Creation", creationOperators),
+    ("Fake quantisation", fakeQuantizationOperators),
+    ("Functions", functionOperators),
     ("Indexing", indexingOperators), ("Joining and repeating", joiningOperators), ("Matrix products", matrixOperators),
     ("Normalisations", normalizationOperators), ("Plain numbers and texts", numberOperators),
     ("Lists and dictionaries", listOperators), ("Padding", paddingOperators), ("Pooling", poolingOperators),
     ("Random numbers", randomOperators), ("Reductions", reductionOperators), ("Replacing", replacingOperators),
     ("Interpolation", resizeOperators), ("Searching and sorting", searchOperators),
-    ("Vector products", vectorOperators), ("Views", viewOperators), ("Windows", windowOperators),
+    ("Scattering", scatterOperators), ("Unpooling", unpoolingOperators), ("Vector products", vectorOperators),
+    ("Views", viewOperators), ("Windows", windowOperators),
   ]
 
   static let all: [ATenOperator] = families.flatMap(\.operators)
@@ -92,10 +95,10 @@ struct ATenOperator: Sendable {
     _ name: String, overload: String?, positional: [ProgramValue], keywords: [(name: String, value: ProgramValue)]
   ) throws -> Binding? {
     guard let (fitting, isInPlace) = candidates(name, overload: overload) else { return nil }
-    for isLenient in [false, true] {
+    for leniency in Leniency.all {
       for operation in fitting {
         guard
-          let arguments = operation.bind(positional, keywords, takesNumbers: overload != nil, isLenient: isLenient)
+          let arguments = operation.bind(positional, keywords, takesNumbers: overload != nil, leniency)
         else { continue }
         return Binding(operation: operation, arguments: arguments, isInPlace: isInPlace)
       }
@@ -109,20 +112,33 @@ struct ATenOperator: Sendable {
 
   private var signature: String { "(\(schema.parameters.map(\.name).joined(separator: ", ")))" }
 
+  /// What is let through besides what a schema says.
+  private struct Leniency {
+    /// Tensors for numbers, as traces have them.
+    var takesScalars = false
+    /// Arguments that later versions of PyTorch only take by keyword.
+    var takesKeywordsByPlace = false
+
+    /// The less is let through, the likelier the overload is the one that is meant.
+    static let all = [
+      Leniency(), Leniency(takesScalars: true), Leniency(takesKeywordsByPlace: true),
+      Leniency(takesScalars: true, takesKeywordsByPlace: true),
+    ]
+  }
+
   /// The arguments in the schema's order; nil when they don't fit. Trailing arguments that the schema doesn't name are
-  /// those that have no effect here, such as a device. A lenient binding takes tensors for numbers, and arguments that
-  /// later versions of PyTorch only take by keyword.
+  /// those that have no effect here, such as a device.
   private func bind(
     _ positional: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)], takesNumbers: Bool,
-    isLenient: Bool
+    _ leniency: Leniency
   ) -> [ProgramValue]? {
     let parameters = schema.parameters
     var values: [ProgramValue?] = parameters.map { _ in nil }
     var rest: [ProgramValue] = []
     for (index, value) in positional.enumerated() {
       if index < parameters.count {
-        guard isLenient || !parameters[index].isKeywordOnly,
-          parameters[index].accepts(value, takesNumbers: takesNumbers, takesScalars: isLenient)
+        guard leniency.takesKeywordsByPlace || !parameters[index].isKeywordOnly,
+          parameters[index].accepts(value, takesNumbers: takesNumbers, takesScalars: leniency.takesScalars)
         else { return nil }
         values[index] = value
       } else if schema.isVariadic {
@@ -138,7 +154,9 @@ struct ATenOperator: Sendable {
         if Self.ignoredKeywords.contains(name) { continue }
         return nil
       }
-      guard parameters[index].accepts(value, takesNumbers: takesNumbers, takesScalars: isLenient) else { return nil }
+      guard parameters[index].accepts(value, takesNumbers: takesNumbers, takesScalars: leniency.takesScalars) else {
+        return nil
+      }
       values[index] = value
     }
     var bound: [ProgramValue] = []

@@ -235,6 +235,8 @@ extension ElementType {
   }
   var (left, right) = try call.operands()
   let type = call.type(left).elementType
+  if mode == "floor", type.isInteger { return call.result(try call.flooredQuotient(left, right)) }
+  if mode == "trunc", type.isInteger { return call.result(try call.graph.divide(left, right)) }
   if !type.isFloatingPoint {
     left = try call.graph.cast(left, to: .float32)
     right = try call.graph.cast(right, to: .float32)
@@ -256,21 +258,28 @@ extension ElementType {
 @Sendable private func flooredDivision(_ call: ATenCall) throws -> ProgramValue {
   if let (left, right) = try call.symbols() { return call.symbol(try left.flooredDivided(by: right)) }
   let (left, right) = try call.operands()
-  return call.result(try floored(call, left, right))
+  return call.result(try call.flooredQuotient(left, right))
 }
 
-/// The quotient rounded down.
-private func floored(_ call: ATenCall, _ left: Value, _ right: Value) throws -> Value {
-  let type = call.type(left).elementType
-  let float: ElementType = type.isFloatingPoint ? type : .float32
-  let quotient = try call.graph.divide(call.writer.cast(left, to: float), call.writer.cast(right, to: float))
-  return try call.writer.cast(call.graph.apply("Floor", [quotient])[0], to: type)
+extension ATenCall {
+  /// The quotient of two operands of one type, rounded down; that of integers is exact.
+  func flooredQuotient(_ left: Value, _ right: Value) throws -> Value {
+    if type(left).elementType.isInteger {
+      let rest = try graph.apply("Mod", [left, right])[0]
+      return try graph.divide(graph.subtract(left, rest), right)
+    }
+    let type = type(left).elementType
+    let float: ElementType = type.isFloatingPoint ? type : .float32
+    let quotient = try graph.divide(writer.cast(left, to: float), writer.cast(right, to: float))
+    return try writer.cast(graph.apply("Floor", [quotient])[0], to: type)
+  }
 }
 
 @Sendable private func remainder(_ call: ATenCall) throws -> ProgramValue {
   if let (left, right) = try call.symbols() { return call.symbol(try left.remainder(by: right)) }
   let (left, right) = try call.operands()
-  return call.result(try call.graph.subtract(left, call.graph.multiply(floored(call, left, right), right)))
+  if call.type(left).elementType.isInteger { return call.result(try call.graph.apply("Mod", [left, right])[0]) }
+  return call.result(try call.graph.subtract(left, call.graph.multiply(call.flooredQuotient(left, right), right)))
 }
 
 @Sendable private func power(_ call: ATenCall) throws -> Value {

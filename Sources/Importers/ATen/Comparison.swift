@@ -22,7 +22,6 @@ let comparisonOperators: [ATenOperator] =
     .value("logical_not(Tensor self) -> Tensor") {
       try $0.graph.logicalNot($0.writer.cast($0.value("self"), to: .bool))
     },
-    .value("bitwise_not(Tensor self) -> Tensor") { try $0.graph.logicalNot($0.truth("self")) },
     .value("logical_and(Tensor self, Tensor other) -> Tensor") {
       try $0.graph.logicalAnd($0.truth("self"), $0.truth("other"))
     },
@@ -30,24 +29,6 @@ let comparisonOperators: [ATenOperator] =
       try $0.graph.logicalOr($0.truth("self"), $0.truth("other"))
     },
     .value("logical_xor(Tensor self, Tensor other) -> Tensor") {
-      try $0.graph.logicalXor($0.truth("self"), $0.truth("other"))
-    },
-    .value("bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor") {
-      try $0.graph.logicalAnd($0.truth("self"), $0.truth("other"))
-    },
-    .value("bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor") {
-      try $0.graph.logicalOr($0.truth("self"), $0.truth("other"))
-    },
-    .value("__and__.Tensor(Tensor self, Tensor other) -> Tensor") {
-      try $0.graph.logicalAnd($0.truth("self"), $0.truth("other"))
-    },
-    .value("__or__.Tensor(Tensor self, Tensor other) -> Tensor") {
-      try $0.graph.logicalOr($0.truth("self"), $0.truth("other"))
-    },
-    .value("bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor") {
-      try $0.graph.logicalXor($0.truth("self"), $0.truth("other"))
-    },
-    .value("__xor__.Tensor(Tensor self, Tensor other) -> Tensor") {
       try $0.graph.logicalXor($0.truth("self"), $0.truth("other"))
     },
     .value("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", choose),
@@ -67,17 +48,29 @@ let comparisonOperators: [ATenOperator] =
       let input = try call.value("self")
       return try call.graph.logicalNot(call.graph.compare(.equal, input, input))
     },
+    .value("signbit(Tensor self) -> Tensor") { try isNegative($0, $0.value("self")) },
+    .value("copysign.Tensor(Tensor self, Tensor other) -> Tensor", copySign),
+    .value("copysign.Scalar(Tensor self, Scalar other) -> Tensor", copySign),
   ]
 
 extension ATenCall {
-  /// A bool tensor; other types are refused where an operator works on bits.
-  fileprivate func truth(_ name: String) throws -> Value {
-    let value = try value(name)
-    guard type(value).elementType == .bool || operation.schema.name.hasPrefix("logical") else {
-      throw unsupported("'\(name)' is \(type(value))", expected: "bool")
-    }
-    return try writer.cast(value, to: .bool)
-  }
+  /// Which elements aren't 0.
+  fileprivate func truth(_ name: String) throws -> Value { try writer.cast(value(name), to: .bool) }
+}
+
+/// Which elements are below 0, or 0 with a sign.
+private func isNegative(_ call: ATenCall, _ value: Value) throws -> Value {
+  let type = call.type(value).elementType
+  let isBelow = try call.graph.compare(.less, value, call.scalar(0, type))
+  guard type.isFloatingPoint else { return isBelow }
+  let inverse = try call.graph.apply("Reciprocal", [value])[0]
+  return try call.graph.logicalOr(isBelow, call.graph.compare(.equal, inverse, call.scalar(-.infinity, type)))
+}
+
+@Sendable private func copySign(_ call: ATenCall) throws -> Value {
+  let (first, second) = try call.operands()
+  let magnitude = try call.graph.apply("Abs", [first])[0]
+  return try call.graph.select(isNegative(call, second), call.graph.apply("Neg", [magnitude])[0], magnitude)
 }
 
 private func compare(_ call: ATenCall, _ comparison: ElementComparison) throws -> Value {

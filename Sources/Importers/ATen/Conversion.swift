@@ -66,7 +66,12 @@ let conversionOperators: [ATenOperator] =
   ].map { name, type in
     .any("\(name)(Tensor self) -> Tensor") { try converted($0, type) }
   }
-  + ["cpu(Tensor self) -> Tensor", "cuda(Tensor self, any device=None) -> Tensor"].map(ATenOperator.identity)
+  + [
+    "cpu(Tensor self) -> Tensor", "cuda(Tensor self, any device=None) -> Tensor",
+    // What optimize_for_inference puts around fused convolutions.
+    "to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor",
+    "to_dense(Tensor self, ScalarType? dtype=None) -> Tensor",
+  ].map(ATenOperator.identity)
 
 private func converted(_ call: ATenCall, _ type: ElementType?) throws -> ProgramValue {
   guard let type else { return call.arguments[0] }

@@ -132,20 +132,20 @@ let creationOperators: [ATenOperator] =
       arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
-    ) { try range($0, start: 0, end: $0.double("end"), step: 1) },
+    ) { try openRange($0) ?? range($0, start: 0, end: $0.double("end"), step: 1) },
     .value(
       """
       arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, \
       bool? pin_memory=None) -> Tensor
       """
-    ) { try range($0, start: $0.double("start"), end: $0.double("end"), step: 1) },
+    ) { try openRange($0) ?? range($0, start: $0.double("start"), end: $0.double("end"), step: 1) },
     .value(
       """
       arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, \
       Device? device=None, bool? pin_memory=None) -> Tensor
       """
     ) {
-      try range($0, start: $0.double("start"), end: $0.double("end"), step: $0.double("step"))
+      try openRange($0) ?? range($0, start: $0.double("start"), end: $0.double("end"), step: $0.double("step"))
     },
     .value(
       """
@@ -211,11 +211,15 @@ let creationOperators: [ATenOperator] =
       return try diagonalMatrices(call)
     },
     .any("diag(Tensor self, int diagonal=0) -> Tensor") { call in
-      let rank = call.type(try call.value("self")).rank
-      guard rank == 1, try call.int("diagonal") == 0 else {
-        throw call.unsupported("diagonal \(try call.int("diagonal")) of \(rank) axes", expected: "0 of a vector")
-      }
-      return call.result(try diagonalMatrices(call))
+      let input = try call.value("self")
+      let (type, offset) = (call.type(input), try call.int("diagonal"))
+      if type.rank == 1, offset == 0 { return call.result(try diagonalMatrices(call)) }
+      guard type.rank == 2, let rows = type.shape[0].constant, let columns = type.shape[1].constant, rows <= 1 << 16,
+        columns <= 1 << 16, abs(offset) <= 1 << 16
+      else { throw call.unsupported("diagonal \(offset) of \(type)", expected: "a fixed matrix, or 0 of a vector") }
+      let places = (0..<rows).filter { (0..<columns).contains($0 + offset) }.map { Int64($0 * columns + $0 + offset) }
+      let flat = try call.reshape(input, [Dimension(rows * columns)])
+      return call.result(try call.graph.gather(flat, call.graph.constant(places, name: "diagonal"), axis: 0))
     },
     .value("tril(Tensor self, SymInt diagonal=0) -> Tensor") { try triangle($0, isLower: true) },
     .value("triu(Tensor self, SymInt diagonal=0) -> Tensor") { try triangle($0, isLower: false) },
@@ -254,6 +258,18 @@ private func numberType(_ call: ATenCall, _ name: String) throws -> ElementType 
   case .bool: .bool
   default: .float32
   }
+}
+
+/// 0, 1 … up to an extent of the input that depends on the batch; nil for another range.
+private func openRange(_ call: ATenCall) throws -> Value? {
+  guard let end = try? call.dimension("end"), end.symbol != nil else { return nil }
+  for (name, number) in [("start", 0.0), ("step", 1)] {
+    guard call.operation.schema.parameters.contains(where: { $0.name == name }) else { continue }
+    guard try call.double(name) == number else { return nil }
+  }
+  let counted = try call.graph.cumulativeSum(call.writer.ones(end), axis: 0)
+  let places = try call.graph.subtract(counted, call.graph.constant([Int64(1)], shape: [], name: "one"))
+  return try call.writer.cast(places, to: call.elementType("dtype") ?? .int64)
 }
 
 private func range(_ call: ATenCall, start: Double, end: Double, step: Double) throws -> Value {

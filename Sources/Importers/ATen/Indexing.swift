@@ -44,6 +44,11 @@ private func indices(_ call: ATenCall, _ value: Value) throws -> Value {
   return type == .int64 || type == .int32 ? value : try call.graph.cast(value, to: .int64)
 }
 
+extension ATenCall {
+  /// The tensor `name` in a type that the graph's operators take as indices.
+  func indices(_ name: String) throws -> Value { try Importers.indices(self, value(name)) }
+}
+
 /// The input cut to the extents of `index` along all other axes, as PyTorch's gather allows and ONNX's doesn't.
 private func trimmed(_ call: ATenCall, _ input: Value, to index: Value, apartFrom axis: Int) throws -> Value {
   var result = input
@@ -62,20 +67,9 @@ private func trimmed(_ call: ATenCall, _ input: Value, to index: Value, apartFro
 @Sendable private func index(_ call: ATenCall) throws -> Value {
   var input = try call.value("self")
   let places = try call.argument("indices").items ?? []
-  var given: [(axis: Int, value: Value)] = []
-  var axis = 0
-  for item in places {
-    guard case .tensor(let tensor) = item else {
-      axis += 1
-      continue
-    }
-    for value in try indexVectors(call, tensor.value(call.writer), input, axis) {
-      given.append((axis, value))
-      axis += 1
-    }
-  }
+  let given = try indexVectors(call, places, input)
   let rank = call.type(input).rank
-  guard let first = given.first, axis <= rank else {
+  guard let first = given.first, given.allSatisfy({ $0.axis < rank }) else {
     throw call.unsupported("\(places.count) indices for \(call.type(input))", expected: "at most one for each axis")
   }
   if given.count == 1 { return try call.graph.gather(input, indices(call, first.value), axis: first.axis) }
@@ -95,6 +89,25 @@ private func trimmed(_ call: ATenCall, _ input: Value, to index: Value, apartFro
       flat, call.graph.constant(flatIndices.values, shape: flatIndices.shape, name: "indices"), axis: axes[0])
   }
   return try call.graph.gather(flat, computedPlaces(call, given.map(\.value), axes.map { shape[$0] }), axis: axes[0])
+}
+
+/// The axes that index tensors stand for, None leaving one out, and the indices along each.
+func indexVectors(
+  _ call: ATenCall, _ items: [ProgramValue], _ input: Value
+) throws -> [(axis: Int, value: Value)] {
+  var given: [(axis: Int, value: Value)] = []
+  var axis = 0
+  for item in items {
+    guard case .tensor(let tensor) = item else {
+      axis += 1
+      continue
+    }
+    for value in try indexVectors(call, tensor.value(call.writer), input, axis) {
+      given.append((axis, value))
+      axis += 1
+    }
+  }
+  return given
 }
 
 /// The index along each axis that an index tensor stands for: a mask that is known gives one for each of its axes.
@@ -121,21 +134,15 @@ private func computedPlaces(_ call: ATenCall, _ values: [Value], _ extents: [Dim
     if let known = call.writer.constant(place), known.array(of: Int64.self).allSatisfy({ $0 >= 0 }) {
       // As it is.
     } else {
-      guard let number = extent.constant else {
-        throw ImportError.undecidable(what: "an index into the extent \(extent)")
-      }
       let zero = call.graph.constant([Int64(0)], shape: [], name: "zero")
-      let shifted = try call.graph.add(place, call.graph.constant([Int64(number)], shape: [], name: "extent"))
+      let shifted = try call.graph.add(place, call.writer.scalar(of: extent))
       place = try call.graph.select(call.graph.compare(.less, place, zero), shifted, place)
     }
     guard let earlier = result else {
       result = place
       continue
     }
-    guard let number = extent.constant else {
-      throw ImportError.undecidable(what: "an index into the extent \(extent)")
-    }
-    let scaled = try call.graph.multiply(earlier, call.graph.constant([Int64(number)], shape: [], name: "extent"))
+    let scaled = try call.graph.multiply(earlier, call.writer.scalar(of: extent))
     result = try call.graph.add(scaled, place)
   }
   guard let result else { throw call.unsupported("no indices") }

@@ -18,6 +18,16 @@ let matrixOperators: [ATenOperator] = [
     return try bias.map { try call.graph.add(product, $0) } ?? product
   },
   .value("matmul(Tensor self, Tensor other) -> Tensor") { try product($0, $0.value("self"), $0.value("other")) },
+  .value("kron(Tensor self, Tensor other) -> Tensor") { call in
+    let (left, right) = try call.operands()
+    let shapes = [left, right].map { call.type($0).shape }
+    guard shapes[0].count == shapes[1].count else {
+      throw call.unsupported("\(call.type(left)) and \(call.type(right))", expected: "as many axes")
+    }
+    let blocks = try call.graph.multiply(
+      call.reshape(left, shapes[0].flatMap { [$0, 1] }), call.reshape(right, shapes[1].flatMap { [1, $0] }))
+    return try call.reshape(blocks, zip(shapes[0], shapes[1]).map { $0 * $1 })
+  },
   .value("mm(Tensor self, Tensor mat2) -> Tensor") { try $0.graph.matmul($0.value("self"), $0.value("mat2")) },
   .value("bmm(Tensor self, Tensor mat2) -> Tensor") { try $0.graph.matmul($0.value("self"), $0.value("mat2")) },
   .value("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor") {

@@ -104,6 +104,11 @@ let numberOperators: [ATenOperator] =
       let (a, b) = (try $0.bool("a"), try $0.bool("b"))
       return .bool(a || b)
     },
+    .any("__and__.int(int a, int b) -> int") { .int(try $0.int("a") & $0.int("b")) },
+    .any("__or__.int(int a, int b) -> int") { .int(try $0.int("a") | $0.int("b")) },
+    .any("__xor__.int(int a, int b) -> int") { .int(try $0.int("a") ^ $0.int("b")) },
+    .any("__lshift__.int(int a, int b) -> int") { .int(try shifted($0, by: $0.int("b"))) },
+    .any("__rshift__.int(int a, int b) -> int") { .int(try shifted($0, by: -$0.int("b"))) },
     .any("min.int(Scalar a, Scalar b) -> Scalar") { try isLess($0, "b", "a") ? $0.argument("b") : $0.argument("a") },
     .any("max.int(Scalar a, Scalar b) -> Scalar") { try isLess($0, "a", "b") ? $0.argument("b") : $0.argument("a") },
     .any("min.list(Scalar[] a) -> Scalar") { try extreme($0, isMinimum: true) },
@@ -162,6 +167,7 @@ let numberOperators: [ATenOperator] =
           && a.converted(to: .float64).array(of: Double.self) == b.converted(to: .float64).array(of: Double.self))
     },
     .any("manual_seed(any seed) -> ()") { _ in .none },
+    .any("wait(any self) -> any") { $0.arguments[0] },
     .any("set_grad_enabled(bool val) -> ()") { _ in .none },
     .any("is_scripting() -> bool") { _ in .bool(true) },
     .any("is_tracing() -> bool") { _ in .bool(false) },
@@ -230,6 +236,15 @@ extension ProgramValue {
 private func integer(_ call: ATenCall, _ value: Double) throws -> Int {
   guard let number = Int(exactly: value) else { throw call.unsupported("the number \(value) as an integer") }
   return number
+}
+
+/// `a << b`, or `a >> -b`.
+private func shifted(_ call: ATenCall, by distance: Int) throws -> Int {
+  let number = try call.int("a")
+  guard (-63...62).contains(distance), distance <= 0 || abs(number) < 1 << (62 - distance) else {
+    throw call.unsupported("\(number) shifted by \(abs(distance))", expected: "a result of 64 bits")
+  }
+  return distance < 0 ? number >> -distance : number << distance
 }
 
 private func truncated(_ call: ATenCall) throws -> Graphs.Dimension {

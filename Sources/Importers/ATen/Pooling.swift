@@ -28,6 +28,12 @@ let poolingOperators: [ATenOperator] =
   + [
     (
       """
+      max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, \
+      int[1] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
+      """, 1
+    ),
+    (
+      """
       max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, \
       int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
       """, 2
@@ -39,7 +45,13 @@ let poolingOperators: [ATenOperator] =
       """, 3
     ),
   ].map { schema, rank in
-    .any(schema) { .tuple([$0.result(try maximum($0, rank)), .none]) }
+    .any(schema) { call in
+      let result = try maximum(call, rank)
+      let places = try maximumWindows(call, rank)
+        .places(call, input(call, rank), counts: call.type(result).spatial)
+      // Without its users the computation of the places leaves the graph again.
+      return .tuple([call.result(result), places.map(call.result) ?? .none])
+    }
   }
   + [
     (
@@ -86,12 +98,18 @@ private func input(_ call: ATenCall, _ rank: Int) throws -> Value {
   return input
 }
 
-private func maximum(_ call: ATenCall, _ rank: Int) throws -> Value {
+private func maximumWindows(_ call: ATenCall, _ rank: Int) throws -> MaximumWindows {
   let kernel = try call.ints("kernel_size", count: rank)
+  return MaximumWindows(
+    kernel: kernel, strides: try call.ints("stride", count: rank, fallback: kernel),
+    padding: try call.ints("padding", count: rank), dilations: try call.ints("dilation", count: rank))
+}
+
+private func maximum(_ call: ATenCall, _ rank: Int) throws -> Value {
+  let windows = try maximumWindows(call, rank)
   return try call.graph.maxPool(
-    input(call, rank), kernel: kernel, strides: call.ints("stride", count: rank, fallback: kernel),
-    padding: call.ints("padding", count: rank), dilations: call.ints("dilation", count: rank),
-    isCeiling: call.bool("ceil_mode"))
+    input(call, rank), kernel: windows.kernel, strides: windows.strides, padding: windows.padding,
+    dilations: windows.dilations, isCeiling: call.bool("ceil_mode"))
 }
 
 private func average(_ call: ATenCall, _ rank: Int) throws -> Value {

@@ -31,7 +31,11 @@ let replacingOperators: [ATenOperator] = [
   .value("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor") { call in
     let input = try call.value("self")
     let axis = try call.axis("dim", of: input)
-    return try call.writer.replacing(input, axis: axis, at: knownPlaces(call, "index", axis), by: call.value("source"))
+    let source = try call.writer.cast(call.value("source"), to: call.type(input).elementType)
+    guard call.writer.constant(try call.value("index")) != nil else {
+      return try scatteredSlices(call, source, .none)
+    }
+    return try call.writer.replacing(input, axis: axis, at: knownPlaces(call, "index", axis), by: source)
   },
   .value("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor") { call in
     try filled(call, call.scalar(call.double("value"), call.type(call.value("self")).elementType))
@@ -66,37 +70,48 @@ private func knownPlaces(_ call: ATenCall, _ name: String, _ axis: Int) throws -
 private func filled(_ call: ATenCall, _ value: Value) throws -> Value {
   let input = try call.value("self")
   let axis = try call.axis("dim", of: input)
-  let places = Set(try knownPlaces(call, "index", axis))
   let shape = call.type(input).shape
-  let marks = (0..<(shape[axis].constant ?? 0)).map { UInt8(places.contains($0) ? 1 : 0) }
-  let maskShape = shape.indices.map { $0 == axis ? marks.count : 1 }
-  let mask = call.graph.constant(Tensor(marks, Shape(maskShape)).converted(to: .bool), name: "mask")
+  guard let extent = shape[axis].constant else {
+    throw ImportError.undecidable(what: "a change of places of \(call.type(input))")
+  }
+  let index = try call.indices("index")
+  let maskShape = shape.indices.map { Dimension($0 == axis ? extent : 1) }
+  guard call.writer.constant(index) != nil else {
+    // Ones at the places.
+    let count = call.type(index).count
+    let zeros = call.graph.constant([Int64](repeating: 0, count: extent), name: "zeros")
+    let ones = try filled(call, [count], 1, .int64)
+    let marks = try call.graph.scatterElements(zeros, call.reshape(index, [count]), ones, axis: 0)
+    return try call.graph.select(call.reshape(call.graph.cast(marks, to: .bool), maskShape), value, input)
+  }
+  let places = Set(try knownPlaces(call, "index", axis))
+  let marks = (0..<extent).map { UInt8(places.contains($0) ? 1 : 0) }
+  let mask = call.graph.constant(
+    Tensor(marks, Shape(maskShape.compactMap(\.constant))).converted(to: .bool), name: "mask")
   return try call.graph.select(mask, value, input)
 }
 
 /// `self[indices] = values`.
 @Sendable private func put(_ call: ATenCall) throws -> Value {
-  guard try !call.bool("accumulate") else {
-    throw call.unsupported("accumulate is on", expected: "off, as an assignment has it")
-  }
+  let accumulates = try call.bool("accumulate")
   let input = try call.value("self")
   let type = call.type(input)
   let values = try call.writer.cast(call.value("values"), to: type.elementType)
-  let given = try (call.argument("indices").items ?? []).enumerated().compactMap { axis, item -> (Int, Value)? in
+  let items = try call.argument("indices").items ?? []
+  let tensors = try items.enumerated().compactMap { axis, item -> (axis: Int, value: Value)? in
     guard case .tensor(let tensor) = item else { return nil }
     return (axis, try tensor.value(call.writer))
   }
-  if given.count == 1, call.type(given[0].1).elementType == .bool {
-    return try masked(call, input, mask: given[0].1, axis: given[0].0, values: values)
+  if !accumulates, tensors.count == 1, call.type(tensors[0].value).elementType == .bool, call.type(values).count == 1 {
+    return try masked(call, input, mask: tensors[0].value, axis: tensors[0].axis, values: values)
   }
-  guard let first = given.first?.0, given.map(\.0) == Array(first..<first + given.count),
-    first + given.count <= type.rank
-  else { throw call.unsupported("indices of the axes \(given.map(\.0))", expected: "neighbouring axes") }
-  let axes = first..<first + given.count
-  let extents = axes.compactMap { type.shape[$0].constant }
-  let known = given.compactMap { call.writer.constant($0.1) }
-  guard extents.count == axes.count, known.count == axes.count, !known.contains(where: { $0.elementType == .bool })
-  else { throw call.unsupported("an assignment at places that are computed", expected: "constant places") }
+  let given = try indexVectors(call, items, input)
+  let axes = given.map(\.axis)
+  let extents = axes.compactMap { axis in axis < type.rank ? type.shape[axis].constant : nil }
+  let known = given.compactMap { call.writer.constant($0.value) }
+  guard let first = axes.first else { return try call.writer.expand(values, type.shape) }
+  guard !accumulates, axes == Array(first..<first + axes.count), extents.count == axes.count, known.count == axes.count
+  else { return try scattered(call, input, at: given, values, accumulates ? .add : .none) }
   let places = try FlatIndices(call, known, extents)
   let before = Array(type.shape[..<first])
   let after = Array(type.shape[(first + given.count)...])

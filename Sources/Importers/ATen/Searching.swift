@@ -48,6 +48,21 @@ let searchOperators: [ATenOperator] = [
     let lowest = try call.graph.topK(flat, count: (count + 1) / 2, axis: 0, isLargest: false)[0]
     return try call.reshape(call.graph.slice(lowest, axis: 0, (count + 1) / 2 - 1..<(count + 1) / 2), [])
   },
+  .any("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)") { try runningExtreme($0, isMaximum: true) },
+  .any("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)") { try runningExtreme($0, isMaximum: false) },
+  .value("nonzero(Tensor self) -> Tensor") { call in
+    let places = try nonzeroPlaces(call)
+    let rank = call.type(try call.value("self")).rank
+    let rows = places.flatMap { place in place.map { Int64($0) } }
+    return call.graph.constant(rows, shape: [places.count, rank], name: "places")
+  },
+  .any("nonzero_numpy(Tensor self) -> Tensor[]") { call in
+    let places = try nonzeroPlaces(call)
+    return call.result(
+      (0..<call.type(try call.value("self")).rank).map { axis in
+        call.graph.constant(places.map { Int64($0[axis]) }, name: "places")
+      })
+  },
   .value("one_hot(Tensor self, int num_classes=-1) -> Tensor") { call in
     let input = try call.value("self")
     let count = try call.int("num_classes")
@@ -79,6 +94,43 @@ private func fixedExtent(_ call: ATenCall, _ axis: Int) throws -> Int {
     throw call.unsupported("axis \(axis) of \(type)", expected: "a fixed extent")
   }
   return extent
+}
+
+/// The extreme up to each element of an axis, and the last place that has it.
+private func runningExtreme(_ call: ATenCall, isMaximum: Bool) throws -> ProgramValue {
+  let input = try call.value("self")
+  let axis = try call.axis("dim", of: input)
+  let extent = try fixedExtent(call, axis)
+  // After steps of 1, 2, 4 … each element has seen all before it.
+  func running(_ value: Value, isMaximum: Bool) throws -> Value {
+    var result = value
+    var distance = 1
+    while distance < extent {
+      let earlier = try call.graph.slice(result, axis: axis, 0..<extent - distance)
+      let later = try call.graph.slice(result, axis: axis, distance..<extent)
+      let best = try isMaximum ? call.graph.maximum(earlier, later) : call.graph.minimum(earlier, later)
+      result = try call.graph.concat([call.graph.slice(result, axis: axis, 0..<distance), best], axis: axis)
+      distance *= 2
+    }
+    return result
+  }
+  let values = try running(input, isMaximum: isMaximum)
+  let shape = (0..<call.type(input).rank).map { $0 == axis ? extent : 1 }
+  let places = call.graph.constant((0..<extent).map { Int64($0) }, shape: Shape(shape), name: "places")
+  let zero = call.graph.constant([Int64(0)], shape: [], name: "zero")
+  let reached = try call.graph.select(call.graph.compare(.equal, input, values), places, zero)
+  return .tuple([call.result(values), call.result(try running(reached, isMaximum: true))])
+}
+
+/// The places of a constant's elements that aren't 0, an index for each axis.
+private func nonzeroPlaces(_ call: ATenCall) throws -> [[Int]] {
+  guard let tensor = call.writer.constant(try call.value("self")), tensor.count <= 1 << 24 else {
+    throw ImportError.dataDependent(what: "the number of elements that aren't 0")
+  }
+  let strides = tensor.shape.contiguousStrides
+  return tensor.converted(to: .float64).array(of: Double.self).enumerated().filter { $0.element != 0 }.map { place in
+    tensor.shape.dimensions.indices.map { place.offset / strides[$0] % tensor.shape[$0] }
+  }
 }
 
 /// All elements in order, and their places.

@@ -318,15 +318,20 @@ extension ProgramWriter {
     return try graph.expand(result, operand)
   }
 
-  /// Zeros of the extent `dimension` along `axis`, made from an input that has it.
-  private func zeros(_ dimension: Dimension, axis: Int, rank: Int) throws -> Value {
+  /// Truth values `[dimension, 1]`, made from an input that has the extent.
+  func column(of dimension: Dimension) throws -> Value {
     guard let input = graph.inputs.first(where: { type(of: $0).shape.first == dimension }) else {
       throw ImportError.undecidable(what: "the extent \(dimension)")
     }
     var column = try reshape(input, [dimension, type(of: input).shape.dropFirst().reduce(1, *)])
     column = try graph.slice(column, axis: 1, 0..<1)
     // A comparison, so that neither infinity nor NaN comes through.
-    let truth = try graph.compare(.equal, column, column)
+    return try graph.compare(.equal, column, column)
+  }
+
+  /// Zeros of the extent `dimension` along `axis`.
+  private func zeros(_ dimension: Dimension, axis: Int, rank: Int) throws -> Value {
+    let truth = try column(of: dimension)
     let zeros = try graph.multiply(graph.cast(truth, to: .float32), graph.constant([Float(0)], shape: [], name: "zero"))
     return try reshape(zeros, (0..<rank).map { $0 == axis ? dimension : 1 })
   }

@@ -2,6 +2,7 @@ import Bundles
 import Diagnostics
 import Graphs
 import OrderedCollections
+import Tensors
 
 /// One node of an exported program.
 struct ExportedNode {
@@ -24,11 +25,69 @@ struct ExportedNode {
       let names = ["mod": "remainder", "getitem": "__getitem__", "and_": "__and__", "or_": "__or__", "not_": "__not__"]
       return (names[parts[1]] ?? parts[1], nil)
     }
-    if parts.count == 2, parts[0] == "torch", parts[1].hasPrefix("sym_") { return (String(parts[1].dropFirst(4)), nil) }
+    if parts.count == 2, parts[0] == "torch", parts[1].hasPrefix("sym_") || parts[1].hasPrefix("_sym_") {
+      let name = String(parts[1].drop { $0 == "_" }.dropFirst(4))
+      return (["float": "Float", "int": "Int", "not": "__not__"][name] ?? name, nil)
+    }
     return nil
   }
 
+  // MARK: Graphs as arguments
+
+  /// Operators that run a graph that is one of their arguments.
+  private enum Wrapper: String {
+    /// The graph's context says nothing of its results: it computes in the types of its operands.
+    case gradient = "torch.ops.higher_order.wrap_with_set_grad_enabled"
+    case autocast = "torch.ops.higher_order.wrap_with_autocast"
+    /// One of two graphs.
+    case condition = "torch.ops.higher_order.cond"
+  }
+
+  private var arguments: [ConfigValue] { (node.child("inputs")?.list ?? []).compactMap { $0.child("arg") } }
+
+  private var graphs: [ConfigValue] { arguments.compactMap { $0.child("as_graph")?.child("graph") } }
+
+  /// The nodes of the graphs among its arguments.
+  var inner: [ExportedNode] { graphs.flatMap { $0.child("nodes")?.list ?? [] }.map(ExportedNode.init) }
+
+  /// Runs the graph that is meant on the operands behind the graphs.
+  private func run(
+    _ wrapper: Wrapper, _ writer: ProgramWriter, _ values: [String: ProgramValue]
+  ) throws -> ProgramValue {
+    var graphs = self.graphs
+    if wrapper == .condition, graphs.count == 2, let predicate = arguments.first {
+      graphs = [try isTrue(value(predicate, values), writer) ? graphs[0] : graphs[1]]
+    }
+    guard graphs.count == 1, let graph = graphs.first,
+      let last = arguments.lastIndex(where: { $0.child("as_graph") != nil })
+    else { throw ImportError.malformed(reason: "\(target) has no graph", expected: nil) }
+    var operands = try arguments[(last + 1)...].map { try value($0, values) }
+    if wrapper == .condition, operands.count == 1, let items = operands[0].items { operands = items }
+    let names = (graph.child("inputs")?.list ?? []).map { $0.union?.1.child("name")?.text ?? "" }
+    guard names.count == operands.count else {
+      throw ImportError.malformed(
+        reason: "the graph of \(target) gets \(operands.count) operands", expected: "\(names.count)")
+    }
+    var locals: [String: ProgramValue] = [:]
+    for (name, operand) in zip(names, operands) { locals[name] = operand }
+    for node in graph.child("nodes")?.list ?? [] { try ExportedNode(node).run(writer, &locals) }
+    return .tuple(try (graph.child("outputs")?.list ?? []).map { try value($0, locals) })
+  }
+
+  private func isTrue(_ predicate: ProgramValue, _ writer: ProgramWriter) throws -> Bool {
+    switch predicate {
+    case .bool(let flag): return flag
+    case .tensor(let tensor):
+      guard let known = writer.constant(try tensor.value(writer)), known.count == 1 else {
+        throw ImportError.dataDependent(what: "the condition of torch.cond")
+      }
+      return known.converted(to: .float64).array(of: Double.self)[0] != 0
+    default: throw ImportError.notSupported(reason: "a \(predicate.typeName) is used as a condition", hint: nil)
+    }
+  }
+
   var isSupported: Bool {
+    if Wrapper(rawValue: target) != nil { return true }
     guard let (name, overload) = operation else { return false }
     return ATenOperator.candidates(name, overload: overload) != nil
   }
@@ -56,13 +115,22 @@ struct ExportedNode {
 
   /// Runs the node on the values so far and adds its own.
   func run(_ writer: ProgramWriter, _ values: inout [String: ProgramValue]) throws {
+    if let wrapper = Wrapper(rawValue: target) {
+      do {
+        return try assign(run(wrapper, writer, values), &values)
+      } catch let error as LocatedError {
+        throw error
+      } catch let error as any DiagnosedError {
+        throw LocatedError(error, at: place)
+      }
+    }
     guard let (name, overload) = operation else { return }
     let result: ProgramValue
     do {
       result = try apply(name, overload, writer, values)
-    } catch ImportError.undecidable where overload == nil {
+    } catch ImportError.undecidable(let what) where overload == nil {
       // A comparison of sizes that only an assertion looks at; its use elsewhere is refused there.
-      result = .none
+      result = .undecided(what)
     } catch let error as any DiagnosedError {
       throw LocatedError(error, at: place)
     }
@@ -133,6 +201,7 @@ struct ExportedNode {
     guard let value = values[name] else {
       throw ImportError.malformed(reason: "\(target) uses '\(name.prefix(200))' before it is computed", expected: nil)
     }
+    if case .undecided(let what) = value, !target.contains("assert") { throw ImportError.undecidable(what: what) }
     return value
   }
 

@@ -158,9 +158,10 @@ package struct ExportedProgram: Sendable {
   /// All operators that the table lacks, at once.
   private func checkOperators() throws {
     var missing: OrderedDictionary<String, [String]> = [:]
-    for node in nodes {
-      let node = ExportedNode(node)
+    var pending = Array(nodes.map(ExportedNode.init).reversed())
+    while let node = pending.popLast() {
       if !node.isSupported { missing[node.target, default: []].append(node.place) }
+      pending += node.inner.reversed()
     }
     guard missing.isEmpty else {
       throw ImportError.unsupportedOperators(

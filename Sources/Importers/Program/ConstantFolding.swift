@@ -101,19 +101,26 @@ struct ConstantEvaluation {
     }
   }
 
-  /// What the interpreter gives, which computes in float32: not for integers, which it could round, nor for random
+  /// What the interpreter gives, which computes in float32: not for integers, which it could round (but where it
+  /// doesn't), nor for random
   /// numbers, which the engine draws, nor for products whose cost isn't bounded by the size of their result.
   private var interpreted: [Tensor]? {
     let result = Double(types.first?.count.constant ?? .max)
     let operand = Double(inputs.first??.count ?? .max)
     let isProduct = ["MatMul", "Gemm", "Conv", "ConvTranspose"].contains(node.operator)
-    guard !node.operator.hasPrefix("Random"), types.allSatisfy({ $0.elementType.isFloatingPoint }),
-      inputs.first??.elementType.isFloatingPoint ?? false,
+    guard !node.operator.hasPrefix("Random"),
+      Self.exactOperators.contains(node.operator)
+        || types.allSatisfy({ $0.elementType.isFloatingPoint }) && inputs.first??.elementType.isFloatingPoint ?? false,
       isProduct ? result * operand <= 0x1p30 : max(result, operand) <= 0x1p26
     else { return nil }
     return try? Evaluation(node, inputs, types: types).results()
   }
 
+  /// Of integers too the interpreter's results are exact.
+  private static let exactOperators: Set = [
+    "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "GatherElements", "GatherND", "Mod", "ScatterElements",
+    "ScatterND",
+  ]
   private static let unaryOperators: Set = ["Neg", "Abs", "Sqrt", "Floor", "Ceil", "Round", "Reciprocal", "Sign"]
   private static let binaryOperators: Set = [
     "Add", "Sub", "Mul", "Div", "Min", "Max", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or",

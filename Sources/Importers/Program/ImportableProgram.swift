@@ -26,6 +26,25 @@ package protocol ImportableProgram: Sendable {
   func graph(_ options: ImportOptions) throws -> Graph
 }
 
+extension ImportableProgram {
+  /// The program as a graph, as ``graph(_:)``; where it only converts for a fixed batch, the error says so.
+  /// - Parameter batch: The batch of the input's shape.
+  package func graph(_ options: ImportOptions, batch: Int?) throws -> Graph {
+    do {
+      return try graph(options)
+    } catch let error as any DiagnosedError {
+      let isOpen = options.inputs.contains { $0.shape.contains { $0.constant == nil } }
+      guard let batch, isOpen, !(error.diagnosis.hint ?? "").contains("--static-batch") else { throw error }
+      var fixed = options
+      fixed.inputs = options.inputs.map { type in
+        TensorType(type.elementType, type.shape.map { $0.substituting(["batch": Dimension(batch)]) })
+      }
+      guard (try? graph(fixed)) != nil else { throw error }
+      throw ImportError.fixedBatch(batch, error.diagnosis)
+    }
+  }
+}
+
 /// The programs that can be imported.
 package enum ImportablePrograms {
   /// Opens the program in `file`; nil when the file is a checkpoint.

@@ -18,6 +18,8 @@ package final class ProgramTensor {
   }
 
   private var content: Content
+  /// The graph's value of an integer, where it was asked for.
+  private var scalar: Value?
   private let view: View?
   /// Counts the changes in place.
   private var version = 0
@@ -46,8 +48,9 @@ package final class ProgramTensor {
   /// The value of the graph that it stands for now.
   func value(_ writer: ProgramWriter) throws -> Value {
     guard case .value(var value) = content else {
+      if let scalar { return scalar }
       let value = try writer.scalar(of: symbol ?? 0)
-      content = .value(value)
+      scalar = value
       return value
     }
     try refresh(writer)

@@ -16,6 +16,8 @@ package indirect enum ProgramValue {
   case object(ProgramObject)
   /// A function of the program, by its qualified name.
   case function(String)
+  /// A number or a condition that differs between batches, as ``ImportError/undecidable(what:)`` names it.
+  case undecided(String)
   /// A device, layout or memory format: accepted where PyTorch takes one, without effect.
   case device
 
@@ -35,6 +37,7 @@ package indirect enum ProgramValue {
     case .dictionary: "Dict"
     case .object(let object): object.className
     case .function: "function"
+    case .undecided: "number that depends on the batch"
     case .device: "Device"
     }
   }
@@ -70,8 +73,11 @@ package final class ProgramObject {
   /// The path of attributes that leads to it, `model.0.conv`; empty for the root.
   var path: String
   var attributes: [String: ProgramValue]
+  /// Whether it is a member of an enumeration, which its class and its attribute `value` tell.
+  let isEnumMember: Bool
 
-  init(className: String, path: String, attributes: [String: ProgramValue] = [:]) {
+  init(className: String, path: String, attributes: [String: ProgramValue] = [:], isEnumMember: Bool = false) {
+    self.isEnumMember = isEnumMember
     self.className = className
     self.path = path
     self.attributes = attributes
@@ -93,7 +99,10 @@ extension ProgramValue {
       (items ?? []).count == (other.items ?? []).count
         && zip(items ?? [], other.items ?? []).allSatisfy { $0.equals($1) }
     case (.tensor(let left), .tensor(let right)): left === right
-    case (.object(let left), .object(let right)): left === right
+    case (.object(let left), .object(let right)):
+      left === right
+        || left.isEnumMember && right.isEnumMember && left.className == right.className
+          && left.attributes["value"]?.equals(right.attributes["value"] ?? .none) ?? false
     default: false
     }
   }

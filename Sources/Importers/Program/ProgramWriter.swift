@@ -40,10 +40,31 @@ package final class ProgramWriter {
 
   /// A scalar of the graph for an integer of the program.
   func scalar(of dimension: Dimension) throws -> Value {
-    guard let number = dimension.constant else {
+    if let number = dimension.constant { return graph.constant([Int64(number)], shape: [], name: "scalar") }
+    // (c₂ · batch + c₁) · batch + c₀
+    guard dimension.symbols.count == 1, let coefficients = dimension.coefficients(of: dimension.symbols[0]) else {
       throw ImportError.undecidable(what: "a tensor that holds the number \(dimension)")
     }
-    return graph.constant([Int64(number)], shape: [], name: "scalar")
+    let size = try size(of: Dimension(dimension.symbols[0]))
+    func scalar(_ number: Int) -> Value { graph.constant([Int64(number)], shape: [], name: "scalar") }
+    var result = scalar(coefficients.last ?? 0)
+    for coefficient in coefficients.dropLast().reversed() {
+      result = try graph.multiply(result, size)
+      if coefficient != 0 { result = try graph.add(result, scalar(coefficient)) }
+    }
+    return result
+  }
+
+  /// The extent `dimension` that an input has, as a number of the graph.
+  private func size(of dimension: Dimension) throws -> Value {
+    try graph.reduceSum(ones(dimension), axes: [0], keepsAxes: false)
+  }
+
+  /// A vector of as many ones as the extent `dimension` of an input.
+  func ones(_ dimension: Dimension) throws -> Value {
+    let column = try column(of: dimension)
+    let truth = try graph.logicalOr(column, graph.logicalNot(column))
+    return try reshape(graph.cast(truth, to: .int64), [dimension])
   }
 
   // MARK: Operators

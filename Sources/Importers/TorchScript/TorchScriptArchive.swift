@@ -62,6 +62,9 @@ struct TorchScriptArchive {
   /// The class of the root module by its qualified name.
   var rootClass: String? { objects.pickle.record(objects.pickle.root)?.name }
 
+  /// Whether there is code for the module `__torch__.a.b`.
+  func hasSource(_ module: String) -> Bool { archive["\(prefix)code/\(module.replacing(".", with: "/")).py"] != nil }
+
   /// The statements of the source file of the module `__torch__.a.b`.
   /// - Throws: `PythonSyntaxError`; ``ImportError/malformed(reason:expected:)`` when there is none.
   func source(_ module: String) throws -> [Statement] {

@@ -7,10 +7,18 @@ import Tensors
 struct TorchScriptFrame {
   private let interpreter: TorchScriptInterpreter
   private var locals: [String: ProgramValue]
+  /// Functions that the code defines inside this one: `fork`'s.
+  private var closures: [String: FunctionDefinition] = [:]
 
   init(_ interpreter: TorchScriptInterpreter, _ locals: [String: ProgramValue]) {
     self.interpreter = interpreter
     self.locals = locals
+  }
+
+  /// An expression that refers to no local name.
+  static func evaluated(_ expression: Expression, _ interpreter: TorchScriptInterpreter) throws -> ProgramValue {
+    var frame = TorchScriptFrame(interpreter, [:])
+    return try frame.evaluate(expression)
   }
 
   // MARK: Statements
@@ -44,6 +52,9 @@ struct TorchScriptFrame {
         try interpreter.step()
         if let result = try run(body) { return result }
       }
+    case .with(let managers, let body):
+      for manager in managers { _ = try evaluated(manager, statement) }
+      return try run(body)
     case .return(let value): return try value.map { try evaluated($0, statement) } ?? ProgramValue.none
     case .raise(let value):
       throw ImportError.raised(message: try value.map { try evaluate($0).messageText } ?? "an exception")
@@ -51,7 +62,8 @@ struct TorchScriptFrame {
       guard try at(statement, { try $0.isTrue(condition) }) else {
         throw ImportError.raised(message: try message.map { try evaluate($0).messageText } ?? "an assertion fails")
       }
-    case .pass, .function, .class: break
+    case .function(let function): closures[function.name] = function
+    case .pass, .class: break
     }
     return nil
   }
@@ -183,7 +195,7 @@ struct TorchScriptFrame {
   ) throws -> ProgramValue {
     if let dotted = expression.dottedName {
       if dotted.hasPrefix("CONSTANTS.") { return try interpreter.constant(name) }
-      if dotted.hasPrefix("__torch__.") { return .function(dotted) }
+      if dotted.hasPrefix("__torch__.") { return try interpreter.enumMember(dotted) ?? .function(dotted) }
     }
     let value = try evaluate(base)
     switch value {
@@ -218,6 +230,9 @@ struct TorchScriptFrame {
       }
       return try interpreter.call(object, method, positional, named)
     }
+    if dotted.hasPrefix("__torch__.") {
+      return try interpreter.call(function: dotted, try values(arguments), try keywords(arguments))
+    }
     let value = try evaluate(function)
     guard case .function(let name) = value else {
       throw ImportError.notSupported(reason: "a \(value.typeName) is called", hint: nil)
@@ -244,6 +259,11 @@ struct TorchScriptFrame {
       guard arguments.count == 2 else { break }
       return try evaluate(arguments[1].value)
     case "uninitialized": return .none
+    case "fork":
+      // The function sees the names around it, and what is awaited is there at once.
+      guard let name = arguments.first?.value.dottedName, let closure = closures[name] else { break }
+      var frame = TorchScriptFrame(interpreter, locals)
+      return try frame.run(closure.body) ?? ProgramValue.none
     case "getattr":
       guard arguments.count == 2, case .string(let attribute) = arguments[1].value.kind,
         case .object(let object) = try evaluate(arguments[0].value)
@@ -298,6 +318,12 @@ extension TorchScriptInterpreter {
       throw ImportError.unsupportedOperators(unsupported(beginningWith: "\(parts[1])::\(name)"))
     }
     switch name {
+    case "ConstantMKLDNNTensor":
+      throw ImportError.notSupported(
+        reason:
+          "the archive doesn't hold the weights of the fused convolutions, which optimize_for_inference makes and "
+          + "torch.jit.save leaves out (PyTorch can't load it either)",
+        hint: "save the network before torch.jit.optimize_for_inference")
     case "RaiseException":
       throw ImportError.raised(message: arguments.first?.messageText ?? "an exception")
     case "unchecked_unwrap_optional", "data": return arguments.first ?? .none

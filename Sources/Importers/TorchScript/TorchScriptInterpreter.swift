@@ -17,6 +17,13 @@ final class TorchScriptInterpreter {
   private var callDepth = 0
   private var stepCount = 0
 
+  /// Contexts of `with` statements that say nothing of results: the graph computes in the types of the operands.
+  private static let contexts: Set = [
+    "__torch__.torch.autograd.grad_mode.no_grad", "__torch__.torch.autograd.grad_mode.enable_grad",
+    "__torch__.torch.autograd.grad_mode.inference_mode", "__torch__.torch.amp.autocast_mode.autocast",
+    "__torch__.torch.autocast_mode.autocast", "__torch__.torch.cuda.amp.autocast_mode.autocast",
+    "__torch__.torch.cpu.amp.autocast_mode.autocast",
+  ]
   private static let callLimit = 200
   /// Statements that are followed in all; a network of a thousand layers takes some ten thousand.
   private static let stepLimit = 4_000_000
@@ -76,12 +83,28 @@ final class TorchScriptInterpreter {
   /// What a class's body says of an attribute that the object doesn't have itself: `eps : Final[float] = 1e-05`.
   func classAttribute(_ object: ProgramObject, _ name: String) throws -> ProgramValue? {
     guard case .class(let definition) = try definition(object.className) else { return nil }
+    if object.isEnumMember, name == "name", let value = object.attributes["value"] {
+      let member = try definition.members.first { try TorchScriptFrame.evaluated($0.value, self).equals(value) }
+      return member.map { .string($0.name) }
+    }
     for statement in definition.body {
       guard case .annotated(let target, _, let value?) = statement.kind, target.dottedName == name else { continue }
       var frame = TorchScriptFrame(self, [:])
       return try frame.evaluate(value)
     }
     return nil
+  }
+
+  /// The member of an enumeration that a qualified name means: `__torch__.Mode.A`.
+  func enumMember(_ dotted: String) throws -> ProgramValue? {
+    let parts = dotted.split(separator: ".")
+    let className = parts.dropLast().joined(separator: ".")
+    guard archive.hasSource(parts.dropLast(2).joined(separator: ".")),
+      case .class(let definition)? = try? definition(className), definition.isEnum,
+      let member = definition.members.first(where: { $0.name == parts.last ?? "" })
+    else { return nil }
+    let value = try TorchScriptFrame.evaluated(member.value, self)
+    return .object(ProgramObject(className: className, path: "", attributes: ["value": value], isEnumMember: true))
   }
 
   // MARK: Calls
@@ -91,6 +114,7 @@ final class TorchScriptInterpreter {
     _ object: ProgramObject, _ method: String, _ arguments: [ProgramValue],
     _ keywords: [(name: String, value: ProgramValue)]
   ) throws -> ProgramValue {
+    if Self.contexts.contains(object.className) { return .none }
     guard case .class(let definition) = try definition(object.className), let function = definition.method(method)
     else {
       throw ImportError.notSupported(
@@ -108,6 +132,8 @@ final class TorchScriptInterpreter {
     function name: String, _ arguments: [ProgramValue], _ keywords: [(name: String, value: ProgramValue)]
   ) throws -> ProgramValue {
     guard !name.hasSuffix(".__new__") else {
+      let className = String(name.dropLast(".__new__".count))
+      if Self.contexts.contains(className) { return .object(ProgramObject(className: className, path: "")) }
       throw ImportError.notSupported(
         reason: "the program makes an object of the custom class \(name.dropLast(".__new__".count).prefix(200))",
         hint: "export the network without custom classes")
@@ -236,6 +262,21 @@ final class TorchScriptInterpreter {
   }
 }
 
+extension ClassDefinition {
+  /// Whether it is an enumeration.
+  fileprivate var isEnum: Bool { bases.contains { $0.dottedName == "Enum" } }
+
+  /// The names that its body gives values to.
+  fileprivate var members: [(name: String, value: Expression)] {
+    body.compactMap { statement in
+      guard case .assignment(let targets, let value) = statement.kind, let name = targets.first?.dottedName else {
+        return nil
+      }
+      return (name, value)
+    }
+  }
+}
+
 /// The operators and functions that a piece of code calls.
 private enum CalledNames {
   static func all(in statements: [Statement]) -> [(name: String, position: SourcePosition)] {
@@ -246,6 +287,7 @@ private enum CalledNames {
       case .if(let condition, let then, let otherwise): names(condition) + all(in: then) + all(in: otherwise)
       case .for(_, let iterable, let body): names(iterable) + all(in: body)
       case .while(let condition, let body): names(condition) + all(in: body)
+      case .with(let managers, let body): managers.flatMap(names) + all(in: body)
       case .return(let value), .raise(let value): value.map(names) ?? []
       default: []
       }

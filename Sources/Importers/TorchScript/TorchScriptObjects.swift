@@ -71,6 +71,12 @@ final class TorchScriptObjects {
       guard let first = record.arguments.first else { return .none }
       return try value(first, path: path, depth: depth + 1)
     case "torch.device": return .device
+    case let name where name.hasPrefix("__torch__.") && record.state == nil && record.arguments.count == 1:
+      // A member of an enumeration, by its value.
+      let member = try value(record.arguments[0], path: path, depth: depth + 1)
+      let object = ProgramObject(className: name, path: path, attributes: ["value": member], isEnumMember: true)
+      objects[reference] = object
+      return .object(object)
     case let name where name.hasPrefix("__torch__."):
       let object = ProgramObject(className: name, path: path)
       objects[reference] = object

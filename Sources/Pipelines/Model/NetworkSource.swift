@@ -114,7 +114,8 @@ package struct NetworkSource: Sendable {
     case .definition(let component, let weights):
       return try Networks.graph(component, weights: weights, spatialShape: spatialShape, isStrict: isStrict)
     case .program(let program):
-      return try program.graph(ImportOptions(inputs: try inputTypes(program, spatialShape)))
+      return try program.graph(
+        ImportOptions(inputs: try inputTypes(program, spatialShape)), batch: inputShape?.shape.first)
     }
   }
 
@@ -142,7 +143,7 @@ package struct NetworkSource: Sendable {
         inputs: inputs.map { tensor in
           let type: ElementType = tensor.elementType.isFloatingPoint ? .float32 : tensor.elementType
           return TensorType(type, openBatch(tensor.shape.dimensions, like: inputs[0].shape.dimensions.first))
-        }))
+        }), batch: inputs.first?.shape.dimensions.first)
   }
 
   // MARK: Programs
