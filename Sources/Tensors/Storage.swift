@@ -19,15 +19,9 @@ package final class Storage: @unchecked Sendable {
   /// Allocates `byteCount` bytes, aligned to 64, zeroed unless `isZeroed` is false.
   package init(byteCount: Int, isZeroed: Bool = true) {
     isWritable = true
-    // Large blocks come fresh from the system: their pages are zero without being touched, and go back at once.
-    if byteCount >= 1 << 20,
-      let pages = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0), pages != MAP_FAILED
-    {
-      #if canImport(Glibc)
-        madvise(pages, byteCount, MADV_HUGEPAGE)
-      #endif
+    if byteCount >= LargeBlocks.smallest, let pages = LargeBlocks.take(byteCount, isZeroed: isZeroed) {
       bytes = UnsafeRawBufferPointer(start: pages, count: byteCount)
-      release = { munmap(pages, byteCount) }
+      release = { LargeBlocks.give(pages, byteCount) }
       return
     }
     let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)

@@ -1,6 +1,7 @@
 package import Diagnostics
 import Dispatch
 import Synchronization
+import Tensors
 
 /// Takes many scans through a pipeline: while one is with the network, the next is read and preprocessed, and the last
 /// one is post-processed and written. No more than these three are in memory; where the pipeline's memory limit doesn't
@@ -26,12 +27,17 @@ package struct BatchRun: Sendable {
   /// - Throws: `InterruptedError`; what writing threw, after `receive` had it; what `receive` throws. No work goes on
   ///   after that.
   package func run(_ indices: [Int], receive: (Int, Outcome) throws -> Void) throws {
-    var waiting: (index: Int, result: Later<ScanResult>)?
+    // The next scan asks for the same blocks of memory as the last one.
+    if indices.count > 1, pipeline.memoryLimit == nil { LargeBlocks.keep(upTo: Self.keptMemory) }
+    defer { LargeBlocks.keep(upTo: LargeBlocks.usualCapacity) }
+    var finishing: (index: Int, result: Later<ScanResult>)?
     var next: Later<PreparedScan>?
+    var predicting: Later<PreparedScan>?
     // Whatever happens, nothing is at work any more afterwards.
     defer {
       next?.finish()
-      waiting?.result.finish()
+      predicting?.finish()
+      finishing?.result.finish()
     }
     for (place, index) in indices.enumerated() {
       let current = next ?? prepare(index)
@@ -39,28 +45,35 @@ package struct BatchRun: Sendable {
       let prepared = Self.outcome { try current.value() }
       let overlaps = pipeline.overlaps(scans[index])
       if overlaps, place + 1 < indices.count, !Cancellation.isRequested { next = prepare(indices[place + 1]) }
-      let predicted = Self.outcome { try pipeline.predict(try prepared.get(), progress: observer(index)) }
-      if let last = waiting {
-        waiting = nil
+      let observer = observer(index)
+      let prediction = Later { [pipeline] in try pipeline.predict(try prepared.get(), progress: observer) }
+      predicting = prediction
+      // What is told of the last scan is told while the network is at work on this one.
+      if let last = finishing {
+        finishing = nil
         try deliver(last.index, Self.outcome { try last.result.value() }, receive)
       }
+      let predicted = Self.outcome { try prediction.value() }
+      predicting = nil
       switch predicted {
       case .success(let scan):
-        let observer = observer(index)
-        waiting = (index, Later { [pipeline] in try pipeline.finish(scan, progress: observer) })
+        finishing = (index, Later { [pipeline] in try pipeline.finish(scan, progress: observer) })
         // The next one may need what this one has.
         if !overlaps || (place + 1 < indices.count && !pipeline.overlaps(scans[indices[place + 1]])) {
-          waiting?.result.finish()
+          finishing?.result.finish()
         }
       case .failure(let error):
         try deliver(index, .failure(error), receive)
       }
     }
-    if let last = waiting {
-      waiting = nil
+    if let last = finishing {
+      finishing = nil
       try deliver(last.index, Self.outcome { try last.result.value() }, receive)
     }
   }
+
+  /// Bytes of released blocks that are kept for the next scan.
+  private static let keptMemory = 512 << 20
 
   private func deliver(_ index: Int, _ outcome: Outcome, _ receive: (Int, Outcome) throws -> Void) throws {
     guard case .failure(let error) = outcome else { return try receive(index, outcome) }

@@ -146,6 +146,9 @@ private final class CellSums {
     else {
       throw SlidingWindowError.sumsTooLarge(bytes: count)
     }
+    #if canImport(Glibc)
+      madvise(start, count, MADV_HUGEPAGE)
+    #endif
     pages = UnsafeMutableRawBufferPointer(start: start, count: count)
     values = RegionValues(
       base: start.bindMemory(to: Float.self, capacity: channels * volume), origin: region.axes.map(\.lowerBound),
