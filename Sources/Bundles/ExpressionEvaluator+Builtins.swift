@@ -1,3 +1,4 @@
+import Arguments
 import OrderedCollections
 import PythonSyntax
 
@@ -10,8 +11,8 @@ import PythonSyntax
 /// The builtin functions that configs use.
 extension ExpressionEvaluator {
   static let builtins: Set<String> = [
-    "abs", "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "range", "round", "set", "sorted",
-    "str", "sum", "tuple", "zip",
+    "abs", "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "range", "round", "set", "slice",
+    "sorted", "str", "sum", "tuple", "zip",
   ]
 
   func callBuiltin(_ call: CallArguments) throws -> PythonValue {
@@ -29,6 +30,7 @@ extension ExpressionEvaluator {
     case "range": return .list(try range(call))
     case "round": return try rounded(call)
     case "set": return .set(try set(try optional(call).map(elements) ?? []))
+    case "slice": return .component(try slice(call))
     case "sorted": return .list(try sorted(call))
     case "str": return .string(try text(call))
     case "sum": return try sum(call)
@@ -47,6 +49,16 @@ extension ExpressionEvaluator {
   private func optional(_ call: CallArguments) throws -> PythonValue? {
     try call.expect(0...1)
     return call.positional.first
+  }
+
+  /// `slice(start, stop, step)` as a component of its arguments.
+  private func slice(_ call: CallArguments) throws -> Component {
+    try call.expect(1...3)
+    let ends = try call.positional.map { value -> PlainValue in
+      if case .none = value { return .null }
+      return .int(try int(call, value))
+    }
+    return Component(target: "slice", positional: ends, path: path)
   }
 
   private func unfit(_ call: String, _ value: PythonValue) -> EvaluationFailure {

@@ -108,9 +108,11 @@ extension ArgumentReader {
       throw wrongKind(name, value, expected: "an element type such as float32")
     }
     let last = text.split(separator: ".").last.map(String.init) ?? text
+    // Python's own float and int have 64 bits, PyTorch's of that name 32.
+    let isPythons = last == text
     let pythonNames = [
-      "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32",
-      "short": "int16", "bool_": "bool",
+      "float": isPythons ? "float64" : "float32", "double": "float64", "half": "float16", "long": "int64",
+      "int": isPythons ? "int64" : "int32", "short": "int16", "bool_": "bool",
     ]
     guard let type = ElementType(rawValue: pythonNames[last] ?? last) else {
       throw unsupported(

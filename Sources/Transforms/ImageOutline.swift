@@ -28,6 +28,11 @@ protocol OutliningTransform: KeyedTransform {
   func outline(_ image: inout TransformedImage, index: Int) throws
 }
 
+/// Those that only move, cut and pad do the same to a single element that is seen as many.
+extension OutliningTransform where Self: ImageTransform {
+  func outline(_ image: inout TransformedImage, index: Int) throws { try apply(to: &image, index: index) }
+}
+
 extension Compose {
   /// The outline of the image `key` after the transforms.
   /// - Parameter paths: Its files, the channels of one image where there are several.
@@ -64,4 +69,7 @@ extension Compose {
 extension Tensor {
   /// One element seen as many.
   static func hollow(_ shape: [Int]) -> Tensor { Tensor([0] as [Float], [1]).expanded(to: Shape(shape)) }
+
+  /// Whether it is such a view: no element lies beside another.
+  var isHollow: Bool { strides.allSatisfy { $0 == 0 } && count > 1 }
 }

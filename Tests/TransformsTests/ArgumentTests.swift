@@ -145,4 +145,45 @@ import Transforms
     let entry = Component(target: "EnsureTyped", arguments: ["keys": .string("image")], path: "x")
     #expect(message("Invertd", ["transform": .component(entry)]).contains("EnsureTyped has no inverse"))
   }
+
+  @Test func slicesAreBounds() throws {
+    func slice(_ ends: PlainValue...) -> PlainValue {
+      .component(Component(target: "slice", positional: ends, path: ""))
+    }
+    func box(_ arguments: OrderedDictionary<String, PlainValue>) throws -> [Int] {
+      var sample = Sample([
+        "image": .image(TransformedImage(voxels: Tensor(.float32, [1, 9, 8, 7]), affine: .identity))
+      ])
+      try build("SpatialCropd", arguments).apply(&sample)
+      let image = try sample.image("image", for: "the test")
+      return image.voxels.shape.dimensions + (0..<3).map { Int(image.affine[$0, 3]) }
+    }
+    let slices: PlainValue = .list([slice(.int(2), .int(-1)), slice(.null), slice(.int(-3), .null, .int(1))])
+    #expect(try box(["roi_slices": slices]) == [1, 6, 8, 3, 2, 0, 4])
+    #expect(try box(["roi_slices": .list([slice(.int(4))])]) == [1, 4, 8, 7, 0, 0, 0])
+    #expect(
+      message("SpatialCropd", ["roi_slices": .list([slice(.int(0), .int(4), .int(2))])]).contains("without a step"))
+    #expect(message("SpatialCropd", ["roi_slices": .list([.int(3)])]).contains("slice(None)"))
+  }
+
+  @Test func pythonsOwnFloatHas64Bits() throws {
+    for (name, type) in [
+      ("float", ElementType.float64), ("torch.float", .float32), ("int", .int64), ("torch.int", .int32),
+      ("np.float32", .float32),
+    ] {
+      var sample = Sample([
+        "image": .image(TransformedImage(voxels: Tensor(.float32, [1, 2, 2, 2]), affine: .identity))
+      ])
+      try build("CastToTyped", ["dtype": .symbol(name)]).apply(&sample)
+      #expect(try sample.image("image", for: "the test").voxels.elementType == type)
+    }
+  }
+
+  @Test func theDefaultNameFormatterIsAccepted() throws {
+    _ = try build(
+      "SaveImaged",
+      ["output_name_formatter": .symbol("monai.data.folder_layout.default_name_formatter")])
+    #expect(
+      message("SaveImaged", ["output_name_formatter": .lambda("lambda m, t: m")]).contains("default_name_formatter"))
+  }
 }

@@ -133,6 +133,22 @@ cases["mean_weighted"] = ("small", V + B + [{"_target_": "MeanEnsembled", **M, "
 cases["vote"] = ("small", V + B + R + [{"_target_": "VoteEnsembled", **M, "num_classes": 4}], None)
 T2 = [{"_target_": "ThresholdIntensityd", "keys": ["image", "b", "c"], "threshold": 0.6}, {"_target_": "AsDiscreted", "keys": ["image", "b", "c"], "threshold": 0.5}]
 cases["vote_masks"] = ("small", V + B + T2 + [{"_target_": "VoteEnsembled", **M}], None)
+# What random arguments found (Tools/compare/fuzz_transforms.py).
+for name, t in {
+    "pad_median": T("SpatialPadd", spatial_size=[13, 14, 12], mode="median"),
+    "pad_ramp": T("SpatialPadd", spatial_size=[13, 40, 10], mode="linear_ramp"),
+    "border_ramp": T("BorderPadd", spatial_border=[2, 0, 1], mode="linear_ramp"),
+    "resize_smoothed": T("Resized", spatial_size=[4, 20, 5], mode="trilinear", anti_aliasing=True),
+    "resize_smoothed_area": T("Resized", spatial_size=[4, 5, 9], anti_aliasing=True, anti_aliasing_sigma=0.8),
+}.items():
+    cases[f"{name}_small"] = ("small", L + [t], None)
+    cases[f"invert_{name}_small"] = ("small", L + [t], [I(False)])
+for name, t in {
+    "cubic": T("Resized", spatial_size=[9, 19], mode="bicubic"),
+    "cubic_corners": T("Resized", spatial_size=[20, 6], mode="bicubic", align_corners=True),
+}.items():
+    cases[f"{name}_plane"] = ("plane", L + [t], None)
+    cases[f"invert_{name}_plane"] = ("plane", L + [t], [I(False)])
 
 index = {}
 for name, (im, pre, post) in cases.items():

@@ -4,7 +4,7 @@ import OrderedCollections
 import Tensors
 
 /// Cuts the centre out of images: MONAI's `CenterSpatialCropd`. A view.
-package struct CenterSpatialCropd: ImageTransform, InvertibleTransform {
+package struct CenterSpatialCropd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   let size: [Int]
 

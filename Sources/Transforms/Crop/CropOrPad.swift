@@ -6,16 +6,19 @@ enum CropOrPad {
   /// How the added voxels are filled, in PyTorch's and numpy's words.
   enum Mode: String, NamedChoice {
     case constant, edge, replicate, reflect, symmetric, wrap, circular
-    /// Along each axis in turn, the least, largest or mean value of all the axis' places.
-    case minimum, maximum, mean
+    /// Along each axis in turn, the least, largest, mean or median value of all the axis' places.
+    case minimum, maximum, mean, median
+    /// Along each axis in turn, from the value at the border down to zero.
+    case linearRamp = "linear_ramp"
 
-    var isStatistic: Bool { [.minimum, .maximum, .mean].contains(self) }
+    /// Whether the added voxels are computed from a line's own.
+    var isComputed: Bool { [.minimum, .maximum, .mean, .median, .linearRamp].contains(self) }
 
     /// The place inside 0..<`extent` that `index` takes its value from; -1 for the constant.
     func source(_ index: Int, extent: Int) -> Int {
       if (0..<extent).contains(index) { return index }
       switch self {
-      case .constant, .minimum, .maximum, .mean: return -1
+      case .constant, .minimum, .maximum, .mean, .median, .linearRamp: return -1
       case .edge, .replicate: return min(max(index, 0), extent - 1)
       case .symmetric:
         let place = ((index % (2 * extent)) + 2 * extent) % (2 * extent)
@@ -58,6 +61,10 @@ enum CropOrPad {
     let shape = zip(image.spatialShape, widths).map { $0 + $1.before + $1.after }
     let volume = try image.volume(for: transform)
     try OutputLimit.check([volume.channelCount] + shape, transform: transform)
+    guard !image.voxels.isHollow else {
+      image.voxels = .hollow([image.voxels.shape[0]] + shape)
+      return shift(&image, by: widths.map { -$0.before })
+    }
     let type = image.voxels.elementType
     let indices = zip(image.spatialShape, widths).map { extent, width in
       (-width.before..<extent + width.after).map { Int32(mode.source($0, extent: extent)) }
@@ -65,7 +72,7 @@ enum CropOrPad {
     let planar = indices.count == 2 ? [[Int32(0)]] : []
     var padded = Resampler.pick(volume.voxels.converted(to: .float32), indices + planar)
     if mode == .constant, value != 0 { fill(&padded, outside: indices + planar, Float(value)) }
-    if mode.isStatistic {
+    if mode.isComputed {
       for (axis, width) in widths.enumerated() {
         padded.fillOutside(axis: axis + 1, width.before..<padded.shape[axis + 1] - width.after, mode)
       }
@@ -134,15 +141,35 @@ extension Tensor {
         for column in 0..<step {
           let first = line * count * step + column
           let values = inside.lazy.map { elements[first + $0 * step] }
+          if mode == .linearRamp {
+            let (low, high) = (
+              elements[first + inside.lowerBound * step], elements[first + (inside.upperBound - 1) * step]
+            )
+            for place in 0..<inside.lowerBound {
+              elements[first + place * step] = low * Float(place) / Float(inside.lowerBound)
+            }
+            for place in inside.upperBound..<count {
+              elements[first + place * step] = high * Float(count - 1 - place) / Float(count - inside.upperBound)
+            }
+            continue
+          }
           let filling: Float =
             switch mode {
             case .minimum: values.min() ?? 0
             case .maximum: values.max() ?? 0
+            case .median: Self.median(Array(values))
             default: values.reduce(0, +) / Float(inside.count)
             }
           for place in 0..<count where !inside.contains(place) { elements[first + place * step] = filling }
         }
       }
     }
+  }
+
+  /// The middle value, or the mean of the two in the middle. There must be one.
+  private static func median(_ values: [Float]) -> Float {
+    let ordered = values.sorted()
+    let middle = ordered.count / 2
+    return ordered.count % 2 == 1 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2
   }
 }

@@ -2,7 +2,7 @@ package import Arguments
 import Tensors
 
 /// Pads images to a spatial size: MONAI's `SpatialPadd`.
-package struct SpatialPadd: ImageTransform, InvertibleTransform {
+package struct SpatialPadd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   let size: [Int]
   let options: PadOptions
@@ -23,7 +23,7 @@ package struct SpatialPadd: ImageTransform, InvertibleTransform {
 }
 
 /// Pads images so that their extents are multiples of `k`: MONAI's `DivisiblePadd`.
-package struct DivisiblePadd: ImageTransform, InvertibleTransform {
+package struct DivisiblePadd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   let divisors: [Int]
   let options: PadOptions

@@ -2,7 +2,7 @@ package import Arguments
 import Tensors
 
 /// Cuts or pads images around their centre to a size: MONAI's `ResizeWithPadOrCropd`.
-package struct ResizeWithPadOrCropd: ImageTransform, InvertibleTransform {
+package struct ResizeWithPadOrCropd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   let size: [Int]
   let options: PadOptions
@@ -38,10 +38,10 @@ package struct ResizeWithPadOrCropd: ImageTransform, InvertibleTransform {
 }
 
 /// Cuts a box out of images: MONAI's `SpatialCropd`. A view.
-package struct SpatialCropd: ImageTransform, InvertibleTransform {
+package struct SpatialCropd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
-  /// Per axis, from the first one on; the other axes stay whole.
-  let bounds: [(start: Int, end: Int)]
+  /// Per axis, from the first one on; the other axes stay whole. nil for the axis' own end; negative from its end.
+  let bounds: [(start: Int?, end: Int?)]
 
   package init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
@@ -50,9 +50,13 @@ package struct SpatialCropd: ImageTransform, InvertibleTransform {
     let size = try arguments.optionalInts("roi_size")
     let start = try arguments.optionalInts("roi_start")
     let end = try arguments.optionalInts("roi_end")
-    try arguments.refuse("roi_slices", supported: "none: 'roi_start' and 'roi_end'")
+    let slices = try Self.slices(&arguments)
     try arguments.refuseLazy()
     try arguments.finish()
+    if let slices {
+      bounds = slices
+      return
+    }
     let all = [centre, size, start, end].compactMap { $0 }.flatMap { $0 }
     guard all.allSatisfy({ abs($0) <= Int(Int32.max) }) else {
       throw arguments.unsupported("roi_size", "too large", supported: "voxels")
@@ -61,14 +65,30 @@ package struct SpatialCropd: ImageTransform, InvertibleTransform {
       bounds = pairs.map { centre, size in
         // Python's `//` rounds down.
         let start = max(centre - Int((Double(size) / 2).rounded(.down)), 0)
-        return (start, start + size)
+        return (start, start + max(size, 0))
       }
     } else if let start, let end, let pairs = Self.paired(start, end) {
-      bounds = pairs.map { (max($0, 0), $1) }
+      bounds = pairs.map { (max($0, 0), max($0, $1, 0)) }
     } else {
       throw arguments.unsupported(
         "roi_size", "without its counterpart, or of another length",
         supported: "'roi_center' with 'roi_size', or 'roi_start' with 'roi_end'")
+    }
+  }
+
+  /// `roi_slices`: Python's slices of step 1.
+  private static func slices(_ arguments: inout ArgumentReader) throws -> [(start: Int?, end: Int?)]? {
+    guard let value = arguments.present("roi_slices") else { return nil }
+    let expected = "a list of slices without a step, such as \"$[slice(2, 20), slice(None)]\""
+    guard case .list(let items) = value else { throw arguments.wrongKind("roi_slices", value, expected: expected) }
+    return try items.map { item in
+      guard case .component(let slice) = item, slice.className == "slice", (1...3).contains(slice.positional.count),
+        slice.positional.allSatisfy({ $0.isNull || ($0.asInt).map { abs($0) <= Int(Int32.max) } == true }),
+        slice.positional.count < 3 || slice.positional[2].isNull || slice.positional[2].asInt == 1
+      else { throw arguments.wrongKind("roi_slices", item, expected: expected) }
+      // A single number is the end.
+      let ends = slice.positional.count == 1 ? [.null] + slice.positional : slice.positional
+      return (ends[0].asInt, ends[1].asInt)
     }
   }
 
@@ -83,8 +103,9 @@ package struct SpatialCropd: ImageTransform, InvertibleTransform {
     let shape = image.spatialShape
     let ranges = shape.enumerated().map { axis, extent -> Range<Int> in
       guard axis < bounds.count else { return 0..<extent }
-      let start = min(bounds[axis].start, extent)
-      return start..<max(start, min(bounds[axis].end, extent))
+      func place(_ index: Int) -> Int { min(max(index < 0 ? index + extent : index, 0), extent) }
+      let start = bounds[axis].start.map(place) ?? 0
+      return start..<max(start, bounds[axis].end.map(place) ?? extent)
     }
     guard ranges.allSatisfy({ !$0.isEmpty }) else {
       throw TransformError.emptyResult(transform: name, shape: ranges.map(\.count))
@@ -96,7 +117,7 @@ package struct SpatialCropd: ImageTransform, InvertibleTransform {
 }
 
 /// Adds voxels around images: MONAI's `BorderPadd`.
-package struct BorderPadd: ImageTransform, InvertibleTransform {
+package struct BorderPadd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   /// One number for all sides, one per axis, or two per axis.
   let border: [Int]

@@ -27,6 +27,23 @@ struct AxisFilter {
     return result
   }
 
+  /// PyTorch's cubic convolution (Keys, A = -0.75) at fractional `positions` among `extent` voxels; places outside show the border.
+  static func cubic(positions: [Double], extent: Int) -> AxisFilter {
+    func near(_ x: Double) -> Double { ((1.25 * x - 2.25) * x) * x + 1 }
+    func far(_ x: Double) -> Double { ((-0.75 * x + 3.75) * x - 6) * x + 3 }
+    var result = AxisFilter()
+    for position in positions {
+      let below = position.rounded(.down)
+      let part = position - below
+      let terms = [far(part + 1), near(part), near(1 - part), far(2 - part)]
+      let places = (0..<4).map { min(max(Int(below) - 1 + $0, 0), extent - 1) }
+      var merged = [Double](repeating: 0, count: places[3] - places[0] + 1)
+      for (place, term) in zip(places, terms) { merged[place - places[0]] += term }
+      result.append(from: places[0], merged.map { Float($0) })
+    }
+    return result
+  }
+
   /// A symmetric kernel of odd length around each voxel; what lies outside is zero.
   static func kernel(_ kernel: [Float], extent: Int) -> AxisFilter {
     let tail = kernel.count / 2

@@ -32,10 +32,19 @@ package struct SaveImaged: KeyedTransform {
     if let writer = try arguments.optionalString("writer"), !writer.hasSuffix("NibabelWriter") {
       throw arguments.unsupported("writer", "'\(writer)'", supported: "NibabelWriter or none")
     }
-    try arguments.refuse("output_name_formatter", supported: "none: names come from the scan and 'output_postfix'")
+    try Self.checkFormatter(&arguments)
     // `scale` is for pictures; the others tell where metadata is and what is logged.
     arguments.ignore("scale", "print_log", "meta_keys", "meta_key_postfix", "savepath_in_metadict")
     try arguments.finish()
+  }
+
+  /// A function that makes names is code; MONAI's own says what is done here anyway.
+  private static func checkFormatter(_ arguments: inout ArgumentReader) throws {
+    guard let formatter = arguments.present("output_name_formatter") else { return }
+    if case .symbol(let name) = formatter, name.split(separator: ".").last == "default_name_formatter" { return }
+    throw arguments.unsupported(
+      "output_name_formatter", formatter.summary,
+      supported: "none or MONAI's default_name_formatter: names come from the scan and 'output_postfix'")
   }
 
   package func apply(_ sample: inout Sample) throws {

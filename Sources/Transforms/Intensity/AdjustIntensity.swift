@@ -78,7 +78,9 @@ package struct AdjustContrastd: ImageTransform {
   }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
+    let type = image.voxels.elementType
     VoxelMath.updateAll(&image.voxels, adjust)
+    if type.isFloatingPoint { image.voxels = image.voxels.converted(to: type) }
   }
 
   private func adjust(_ elements: UnsafeMutableBufferPointer<Float>) {

@@ -29,10 +29,17 @@ package struct GaussianSmoothd: ImageTransform {
         transform: name, what: "'sigma' has \(sigma.count) numbers for \(rank) spatial axes",
         expected: "one number, or one per axis")
     }
-    image.voxels.becomeDenseFloat()
-    for axis in 0..<rank where widths[axis] > 0 {
-      let filter = AxisFilter.kernel(kernel(Float(widths[axis])), extent: image.spatialShape[axis])
-      image.voxels = filter.apply(to: image.voxels, axis: axis + 1)
+    approximation.smooth(&image.voxels, sigma: widths)
+  }
+}
+
+extension GaussianSmoothd.Approximation {
+  /// Smooths the axes behind the first by `sigma` voxels each, as float32.
+  func smooth(_ voxels: inout Tensor, sigma: [Double]) {
+    voxels.becomeDenseFloat()
+    for (axis, width) in sigma.enumerated() where width > 0 {
+      let filter = AxisFilter.kernel(kernel(Float(width)), extent: voxels.shape[axis + 1])
+      voxels = filter.apply(to: voxels, axis: axis + 1)
     }
   }
 
@@ -41,7 +48,7 @@ package struct GaussianSmoothd: ImageTransform {
     let tail = Int(max(Double(sigma) * 4, 0.5) + 0.5)
     return (-tail...tail).map { offset in
       let x = Float(offset)
-      switch approximation {
+      switch self {
       case .erf:
         let scale = 0.70710678 / sigma
         return max(0.5 * (Foundation.erf(scale * (x + 0.5)) - Foundation.erf(scale * (x - 0.5))), 0)

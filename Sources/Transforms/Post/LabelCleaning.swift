@@ -173,6 +173,7 @@ package struct FillHolesd: ImageTransform {
       connectivity == 0 ? nil : connectivity, rank: shape.count, transform: name)
     let channels = image.voxels.shape[0]
     let length = shape.reduce(1, *)
+    let type = image.voxels.elementType
     image.voxels.becomeDenseFloat()
     let labels = try labels(image.voxels)
     image.voxels.withMutableElements(of: Float.self) { elements in
@@ -191,6 +192,7 @@ package struct FillHolesd: ImageTransform {
         }
       }
     }
+    image.voxels = image.voxels.converted(to: type)
   }
 
   /// The labels to fill, without the background: channels of a one-hot image, values otherwise.

@@ -3,7 +3,7 @@ import Images
 import Tensors
 
 /// Reverses spatial axes: MONAI's `Flipd`. A view, no voxel is copied.
-package struct Flipd: ImageTransform, InvertibleTransform {
+package struct Flipd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   /// nil for all spatial axes; negative axes count from the last one.
   let axes: [Int]?

@@ -8,6 +8,9 @@ package struct Resized: ImageTransform, InvertibleTransform, OutliningTransform 
   let size: [Int]
   let scalesLongest: Bool
   let options: [Interpolation]
+  /// Per key the sigma in voxels of the smoothing that goes before an axis shrinks, one or one per axis; empty for what the
+  /// factors ask for; nil for no smoothing.
+  let smoothing: [[Double]?]
 
   private enum SizeMode: String, NamedChoice { case all, longest }
 
@@ -18,8 +21,9 @@ package struct Resized: ImageTransform, InvertibleTransform, OutliningTransform 
     size = try arguments.ints("spatial_size")
     scalesLongest = try arguments.choice("size_mode", default: SizeMode.all) == .longest
     options = try Interpolation.perKey(&arguments, keys)
-    try arguments.refuse("anti_aliasing", supported: "false")
-    arguments.ignore("anti_aliasing_sigma")
+    let smooths = try arguments.bools("anti_aliasing", per: keys, default: false)
+    let widths = try arguments.optionalDoubles("anti_aliasing_sigma")
+    smoothing = smooths.map { $0 ? .some(widths ?? []) : nil }
     try arguments.refuseLazy()
     try arguments.finish()
     guard size.allSatisfy({ $0 <= Int32.max }), !scalesLongest || (size.count == 1 && size[0] > 0) else {
@@ -31,12 +35,29 @@ package struct Resized: ImageTransform, InvertibleTransform, OutliningTransform 
   package func apply(to image: inout TransformedImage, index: Int) throws {
     let shape = image.spatialShape
     let target = try targetShape(shape)
+    if let sigma = smoothing[index] { try smooth(&image, sigma, to: target) }
     try options[index].resize(&image, to: target, transform: name)
     record(Interpolation.Inverse(transform: name, shape: shape, options: options[index]), on: &image)
   }
 
   func outline(_ image: inout TransformedImage, index: Int) throws {
     image.voxels = .hollow([image.voxels.shape[0]] + (try targetShape(image.spatialShape)))
+  }
+
+  private func smooth(_ image: inout TransformedImage, _ sigma: [Double], to target: [Int]) throws {
+    let shape = image.spatialShape
+    guard target.count == shape.count, zip(target, shape).contains(where: <) else { return }
+    guard sigma.count <= 1 || sigma.count == shape.count else {
+      throw TransformError.unsuitable(
+        transform: name, what: "'anti_aliasing_sigma' has \(sigma.count) numbers for \(shape.count) spatial axes",
+        expected: "one number, or one per axis")
+    }
+    let widths = zip(shape, target).enumerated().map { axis, extents -> Double in
+      let factor = Double(Float(extents.0) / Float(extents.1))
+      guard factor > 1 else { return 0 }
+      return sigma.isEmpty ? (factor - 1) / 2 : sigma[sigma.count == 1 ? 0 : axis]
+    }
+    GaussianSmoothd.Approximation.erf.smooth(&image.voxels, sigma: widths)
   }
 
   private func targetShape(_ shape: [Int]) throws -> [Int] {
@@ -51,7 +72,7 @@ package struct Resized: ImageTransform, InvertibleTransform, OutliningTransform 
 /// The options of PyTorch's `interpolate`.
 struct Interpolation: Sendable, Equatable {
   enum Mode: String, NamedChoice {
-    case area, nearest, trilinear
+    case area, nearest, trilinear, bicubic
     case nearestExact = "nearest-exact"
 
     /// The linear modes have one name per number of axes.
@@ -74,10 +95,10 @@ struct Interpolation: Sendable, Equatable {
       throw arguments.unsupported("dtype", type.rawValue, supported: "float32, float64 or None")
     }
     return try keys.names.indices.map { index in
-      guard corners[index] == nil || modes[index] == .trilinear else {
+      guard corners[index] == nil || [.trilinear, .bicubic].contains(modes[index]) else {
         throw arguments.unsupported(
           "align_corners", "given for the mode '\(modes[index].rawValue)'",
-          supported: "None: only linear modes have corners")
+          supported: "None: only linear and cubic modes have corners")
       }
       return Interpolation(mode: modes[index], alignCorners: corners[index] ?? false)
     }
@@ -96,6 +117,10 @@ struct Interpolation: Sendable, Equatable {
       throw TransformError.emptyResult(transform: transform, shape: volume.voxels.shape.dimensions)
     }
     let target = (shape + [1]).prefix(3).map { $0 }
+    guard mode != .bicubic || shape.count == 2 else {
+      throw TransformError.unsuitable(
+        transform: transform, what: "'bicubic' on \(shape.count) spatial axes", expected: "two, as PyTorch has it")
+    }
     let voxels = sample(volume.voxels.converted(to: .float32), to: target)
     image.voxels = shape.count == 3 ? voxels : voxels.reshaped(Shape([volume.channelCount] + shape))
     image.affine = image.affine * SpacingGeometry.scaling(from: old, to: shape, alignCorners: alignCorners)
@@ -111,6 +136,14 @@ struct Interpolation: Sendable, Equatable {
       for axis in (0..<3).sorted(by: { target[$0] * source[$1] < target[$1] * source[$0] })
       where source[axis] != target[axis] {
         result = AxisFilter.area(extent: source[axis], count: target[axis]).apply(to: result, axis: axis + 1)
+      }
+      return result
+    case .bicubic:
+      var result = voxels
+      result.becomeDenseFloat()
+      for axis in 0..<2 {
+        let places = positions(extent: source[axis], count: target[axis], isBounded: false)
+        result = AxisFilter.cubic(positions: places, extent: source[axis]).apply(to: result, axis: axis + 1)
       }
       return result
     case .nearest, .nearestExact:
@@ -131,13 +164,15 @@ struct Interpolation: Sendable, Equatable {
     return (0..<count).map { Int32(min(((Float($0) + shift) * scale).rounded(.down), Float(extent - 1))) }
   }
 
-  private func positions(extent: Int, count: Int) -> [Double] {
+  /// Where the outputs lie among the voxels; `isBounded` keeps them between the first and the last.
+  private func positions(extent: Int, count: Int, isBounded: Bool = true) -> [Double] {
     if alignCorners {
       let scale = count > 1 ? Double(extent - 1) / Double(count - 1) : 0
       return (0..<count).map { Double($0) * scale }
     }
     let scale = Double(extent) / Double(count)
-    return (0..<count).map { min(max((Double($0) + 0.5) * scale - 0.5, 0), Double(extent - 1)) }
+    let places = (0..<count).map { (Double($0) + 0.5) * scale - 0.5 }
+    return isBounded ? places.map { min(max($0, 0), Double(extent - 1)) } : places
   }
 
   /// Scales back to the size that the image had.

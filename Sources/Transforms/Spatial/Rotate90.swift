@@ -4,7 +4,7 @@ import Tensors
 
 /// Turns images by multiples of 90 degrees in the plane of two spatial axes: MONAI's `Rotate90d`. A view, no voxel is
 /// copied.
-package struct Rotate90d: ImageTransform, InvertibleTransform {
+package struct Rotate90d: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   /// Quarter turns from the first to the second axis, 0 to 3.
   let turns: Int

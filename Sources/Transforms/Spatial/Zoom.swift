@@ -1,8 +1,9 @@
 package import Arguments
+import Tensors
 
 /// Scales images by a factor: MONAI's `Zoomd`. With `keep_size`, the default, the result is cut or padded to the size
 /// that the image had.
-package struct Zoomd: ImageTransform, InvertibleTransform {
+package struct Zoomd: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   let factors: [Double]
   let keepsSize: Bool
@@ -26,17 +27,26 @@ package struct Zoomd: ImageTransform, InvertibleTransform {
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
     let shape = image.spatialShape
+    let target = try zoomedShape(shape)
+    try options[index].resize(&image, to: target, transform: name)
+    let sizing = keepsSize ? try fit(&image, to: shape, mode: padding[index]) : []
+    let scaling = Interpolation.Inverse(transform: name, shape: shape, options: options[index])
+    record(Inverse(steps: sizing + [scaling]), on: &image)
+  }
+
+  func outline(_ image: inout TransformedImage, index: Int) throws {
+    guard !keepsSize else { return }
+    image.voxels = .hollow([image.voxels.shape[0]] + (try zoomedShape(image.spatialShape)))
+  }
+
+  private func zoomedShape(_ shape: [Int]) throws -> [Int] {
     let factors = self.factors.count == 1 ? shape.map { _ in self.factors[0] } : self.factors
     guard factors.count == shape.count else {
       throw TransformError.unsuitable(
         transform: name, what: "'zoom' has \(factors.count) numbers for \(shape.count) spatial axes",
         expected: "one number, or one per axis")
     }
-    let target = zip(shape, factors).map { Int((Double($0) * $1).rounded(.down)) }
-    try options[index].resize(&image, to: target, transform: name)
-    let sizing = keepsSize ? try fit(&image, to: shape, mode: padding[index]) : []
-    let scaling = Interpolation.Inverse(transform: name, shape: shape, options: options[index])
-    record(Inverse(steps: sizing + [scaling]), on: &image)
+    return zip(shape, factors).map { Int((Double($0) * $1).rounded(.down)) }
   }
 
   /// Cuts around the centre, or pads both ends, to `shape`.

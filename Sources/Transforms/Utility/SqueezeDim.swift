@@ -3,7 +3,7 @@ import Images
 import Tensors
 
 /// Removes an axis of one element: MONAI's `SqueezeDimd`. A view.
-package struct SqueezeDimd: ImageTransform {
+package struct SqueezeDimd: ImageTransform, OutliningTransform {
   package let keys: Keys
   /// nil removes all axes of one element.
   let axis: Int?

@@ -3,7 +3,7 @@ import Tensors
 
 /// Puts the axes of images into another order, the channels' among them: MONAI's `Transposed`. A view; as in MONAI the
 /// affine stays as it is.
-package struct Transposed: ImageTransform, InvertibleTransform {
+package struct Transposed: ImageTransform, InvertibleTransform, OutliningTransform {
   package let keys: Keys
   /// nil reverses the order.
   let order: [Int]?
