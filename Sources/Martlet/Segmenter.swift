@@ -59,9 +59,8 @@ public struct Segmenter: Sendable {
       engine.library = options.engineLibrary
       engine.options.device = options.device.wrapped
       engine.options.threads = options.threads
-      var pipeline = try BundlePipeline(try Bundle(path: bundle), network, engine, outputFolder: outputFolder)
-      pipeline.memoryLimit = options.memoryLimit
-      return pipeline
+      engine.options.memoryLimit = options.memoryLimit
+      return try BundlePipeline(try Bundle(path: bundle), network, engine, outputFolder: outputFolder)
     }
   }
 

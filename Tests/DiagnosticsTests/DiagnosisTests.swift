@@ -32,4 +32,11 @@ import Testing
     task.cancel()
     await #expect(throws: InterruptedError.self) { try await task.value }
   }
+
+  @Test(arguments: [
+    (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (999_400, "999 kB"), (999_600, "1 MB"), (412_345_678, "412 MB"),
+    (3_221_225_472, "3.22 GB"), (5_000_000_000_000, "5 TB"),
+  ]) func bytesAreToldInUnits(_ bytes: Int, _ text: String) {
+    #expect(bytes.byteText == text)
+  }
 }

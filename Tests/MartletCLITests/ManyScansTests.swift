@@ -103,6 +103,16 @@ import Testing
     try CommandLineCase(line + "much", bundle).run().expectRefusal(64, ["--memory-limit", "2G"])
   }
 
+  /// The engine gets what the scan leaves of the limit.
+  @Test func theLimitIsTheEnginesToo() throws {
+    let bundle = try BundleCopy()
+    let line = "run BUNDLE --input SCAN --output RESULTS --memory-limit "
+    // Too little for the engine's working memory, enough for the program and the scan.
+    let refused = try CommandLineCase(line + "48M", bundle).run()
+    refused.expectRefusal(69, ["the scan needs about", "the limit"])
+    #expect(!bundle.results.contains { $0.hasSuffix(".nii.gz") })
+  }
+
   @Test func aDatalistsBadCasesAreReportedAndTheOthersDone() throws {
     let bundle = try BundleCopy()
     _ = try bundle.scan(named: "good.nii")
@@ -126,6 +136,8 @@ import Testing
 
   @Test(arguments: [
     ("run BUNDLE --input FOLDER/../list.json --output RESULTS", 65 as Int32, "--datalist-key"),
+    ("run BUNDLE --input FOLDER/../none*.nii --output RESULTS", 66, "none*.nii"),
+    ("run BUNDLE --input FOLDER/../x/a.nii FOLDER/../a.nii --output RESULTS", 64, "the same name"),
     ("run BUNDLE --input FOLDER/../list.json --datalist-key none --output RESULTS", 65, "no list 'none'"),
     ("run BUNDLE --input FOLDER/../same.json --output RESULTS", 64, "the same name"),
     ("run BUNDLE --input FOLDER/../table.csv --output RESULTS", 65, "2 cells under 1"),
@@ -137,6 +149,9 @@ import Testing
     _ = try bundle.folder.write(#"["x/a.nii", "y/a.nii.gz"]"#, to: "same.json")
     _ = try bundle.folder.write("image\na.nii,b.nii\n", to: "table.csv")
     _ = try bundle.scan([20, 18, 23], named: "other.nii")
+    _ = try bundle.scan(named: "a.nii")
+    try FileManager.default.createDirectory(atPath: bundle.folder.file("x"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: bundle.folder.file("a.nii"), toPath: bundle.folder.file("x/a.nii"))
     try CommandLineCase(line, bundle).run().expectRefusal(code, [word])
   }
 

@@ -8,6 +8,7 @@
 #include "network_rows.h"
 #include "network_strided.h"
 #include "nifti_convert.h"
+#include "pointwise.h"
 #include "resample.h"
 #include "sha256.h"
 #include "thread_pool.h"

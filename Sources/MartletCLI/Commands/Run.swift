@@ -42,12 +42,6 @@ struct Run: ParsableCommand {
   @Flag(help: "Leave out the scans whose results are there and still right.")
   var resume = false
 
-  @Option(
-    help: ArgumentHelp(
-      "The memory that the run may take, such as 3G. A scan that needs more is refused before it is read.",
-      valueName: "bytes"))
-  var memoryLimit: String?
-
   @Option(help: "Draws the result over the scan (of the last scan, when there are several).")
   var picture: String?
 
@@ -64,9 +58,7 @@ struct Run: ParsableCommand {
     try ScanList.requireDifferentNames(scans)
     try requireReferencesAndPicture()
     let opened = try Model(path: model)
-    let limit = try memoryLimit.map { try OptionError.bytes($0, option: "--memory-limit") }
-    var pipeline = try pipeline(opened)
-    pipeline.memoryLimit = limit
+    let pipeline = try pipeline(opened)
     let key = try BundlePipeline.key(of: opened, try network.options(), try engine.choice())
     var session = RunSession(
       scans: scans, pipeline: pipeline, journal: RunJournal(folder: output, model: model, modelKey: key),

@@ -1,3 +1,4 @@
+import Diagnostics
 import Images
 import Files
 import Pipelines

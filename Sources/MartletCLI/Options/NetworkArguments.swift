@@ -61,11 +61,11 @@ struct EngineArguments: ParsableArguments {
   var threads: Int?
 
   @Option(
-    name: .customLong("engine-memory"),
     help: ArgumentHelp(
-      "The memory that Martlet's own engine may take beside the checkpoint, such as 2G. Default: no limit.",
+      "The memory that may be taken, such as 3G: of a run over scans in all, else by Martlet's own engine beside the "
+        + "checkpoint. What needs more is refused before the work. Default: no limit.",
       valueName: "bytes"))
-  var engineMemory: String?
+  var memoryLimit: String?
 
   @Flag(help: "Run the graph as it was imported, without the optimisation passes.")
   var noOptimize = false
@@ -76,7 +76,7 @@ struct EngineArguments: ParsableArguments {
     choice.library = engineLibrary
     choice.namedDevice = try device.map { try .parse($0) }
     choice.options.threads = threads
-    choice.options.memoryLimit = try engineMemory.map { try OptionError.bytes($0, option: "--engine-memory") }
+    choice.options.memoryLimit = try memoryLimit.map { try OptionError.bytes($0, option: "--memory-limit") }
     choice.optimizes = !noOptimize
     return choice
   }

@@ -93,22 +93,6 @@ extension Double {
   }
 }
 
-extension Int {
-  /// A number of bytes, for people: `412 MB`.
-  var byteText: String {
-    self < 1000
-      ? "\(self) B"
-      : ByteSize.units.first { Double(self) < $0.limit }.map { "\((Double(self) / $0.size).short) \($0.name)" }
-        ?? "\(self) B"
-  }
-}
-
-private enum ByteSize {
-  static let units: [(name: String, size: Double, limit: Double)] = [
-    ("kB", 1e3, 999.5e3), ("MB", 1e6, 999.5e6), ("GB", 1e9, 999.5e9), ("TB", 1e12, .infinity),
-  ]
-}
-
 extension String {
   /// Filled up with spaces to `width` columns.
   func padded(_ width: Int, toTheRight isRight: Bool = false) -> String {

@@ -28,7 +28,7 @@ struct PackagedEngines: EngineProvider {
   }
 
   /// - Throws: ``EnginePackageError/otherShape(package:found:minimum:maximum:)`` for another window than the engine's.
-  func engine(spatialShape: [Int]) throws -> any CompiledEngine {
+  func engine(spatialShape: [Int], memory: Int?) throws -> any CompiledEngine {
     guard let input = package.manifest.inputs.first,
       Array(input.minimum.dropFirst(2)) == spatialShape || isBetween(spatialShape, input)
     else {

@@ -6,6 +6,7 @@ import Files
 import Graphs
 import Images
 import OrderedCollections
+import Passes
 import Synchronization
 import Tensors
 import Transforms
@@ -16,14 +17,16 @@ package struct BundlePipeline: Sendable {
   let definition: PipelineDefinition
   let engines: any EngineProvider
   let sessionCount: Int
-  /// The bytes that the process may take; nil for all there are.
-  package var memoryLimit: Int?
+  /// The bytes that the process may take; nil for all there are. The engine gets what a scan leaves of them.
+  let memoryLimit: Int?
   let programMemory = ProgramMemory()
 
   /// Reads the config and the weights. The engine is compiled at once where the window's size is known, while the
   /// first scan is being read; else when the first scan asks for it.
   /// - Throws: what is wrong with the config, the checkpoint or their match; `EngineError`, `DeviceError`.
-  package init(_ bundle: Bundle, _ options: NetworkOptions, _ choice: EngineChoice, outputFolder: String) throws {
+  package init(
+    _ bundle: Bundle, _ options: NetworkOptions, _ choice: EngineChoice, outputFolder: String
+  ) throws {
     try choice.check()
     let config = try ModelConfig(.bundle(bundle), options)
     self.bundle = bundle
@@ -35,14 +38,18 @@ package struct BundlePipeline: Sendable {
     // What doesn't fit in the network or its weights is said before any scan is read.
     let graph = try shape.map { try source.graph(spatialShape: $0) }
     var choice = choice
-    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer, graph)
-    let engines = EngineCache(source: source, choice: choice)
+    memoryLimit = choice.takeMemoryLimit()
+    let splitsHead = definition.splitsHead
+    let trunk = splitsHead ? try graph.flatMap { try PointwiseHead.split($0)?.trunk } : nil
+    choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer, trunk ?? graph)
+    let engines = EngineCache(source: source, choice: choice, splitsHead: splitsHead)
     self.engines = engines
     sessionCount = choice.options.parallelSessions
     try Folders.create(outputFolder)
-    if let shape {
+    // With a limit the first scan tells how much the engine may take.
+    if let shape, memoryLimit == nil {
       // A failure comes back when the first scan asks for the same engine.
-      DispatchQueue.global(qos: .userInitiated).async { _ = try? engines.engine(spatialShape: shape) }
+      DispatchQueue.global(qos: .userInitiated).async { _ = try? engines.engine(spatialShape: shape, memory: nil) }
     }
   }
 
@@ -56,6 +63,7 @@ package struct BundlePipeline: Sendable {
     definition = try PipelineDefinition(
       config, outputFolder: outputFolder, windowBatch: choice.options.device.kind == .cpu ? 1 : nil)
     var choice = choice
+    memoryLimit = choice.takeMemoryLimit()
     choice.options.parallelSessions = Self.sessionCount(choice, definition.inferer, nil)
     engines = try PackagedEngines.provider(of: package, options, choice)
     sessionCount = choice.options.parallelSessions
@@ -117,9 +125,7 @@ package struct BundlePipeline: Sendable {
   /// Runs the network on a scan; the sample has the prediction afterwards.
   func predict(_ prepared: PreparedScan, progress: ProgressObserver?) throws -> PreparedScan {
     var result = prepared
-    // Labels that depend on their own voxel alone are found as soon as the last window over it is done.
-    let reduction = definition.postprocessing.splittingReduction(of: definition.predictionKey)
-    let prediction = try result.times.measure("inference") { try infer(&result.sample, reduction?.steps, progress) }
+    let prediction = try result.times.measure("inference") { try infer(&result.sample, progress) }
     try result.sample.setPrediction(definition.predictionKey, prediction, like: definition.imageKey)
     return result
   }
@@ -129,7 +135,6 @@ package struct BundlePipeline: Sendable {
   func finish(_ predicted: PreparedScan, progress: ProgressObserver?) throws -> ScanResult {
     var times = predicted.times
     var sample = predicted.sample
-    let reduction = definition.postprocessing.splittingReduction(of: definition.predictionKey)
     do {
       try times.measure("postprocessing") {
         try (reduction?.rest ?? definition.postprocessing).apply(&sample, stage: "postprocessing", progress: progress)
@@ -141,16 +146,15 @@ package struct BundlePipeline: Sendable {
     return ScanResult(scan: predicted.scan, outputs: sample.savedPaths, times: times.stages, result: result)
   }
 
-  /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`, or what `reduction` makes of it.
-  private func infer(_ sample: inout Sample, _ reduction: VoxelwiseSteps?, _ progress: ProgressObserver?) throws
-    -> Tensor
-  {
+  /// Labels that depend on their own voxel alone are found as soon as the last window over it is done.
+  var reduction: (steps: VoxelwiseSteps, rest: Compose)? { definition.reduction }
+
+  /// The first output of the network, `[K, X, Y, Z]` or `[K, X, Y]`, or what the reduction makes of it.
+  private func infer(_ sample: inout Sample, _ progress: ProgressObserver?) throws -> Tensor {
     let image = try sample.image(definition.imageKey, for: "the network").voxels
     let input = image.converted(to: .float32).expanded(to: Shape([1] + image.shape.dimensions))
     let shape = try definition.inferer.batchShape(for: input.shape)
-    let engine = try engines.engine(spatialShape: Array(shape.dimensions.dropFirst(2)))
-    try requireChannels(engine, input.shape)
-    try requireFinite(input)
+    let spatialShape = Array(shape.dimensions.dropFirst(2))
     var sessions = sessionCount
     if memoryLimit != nil {
       // Now the extents are known, whatever the transforms were.
@@ -161,10 +165,17 @@ package struct BundlePipeline: Sendable {
       plan.preprocessing = 0
       try plan.require(memoryLimit)
     }
+    let engine = try engines.engine(spatialShape: spatialShape, memory: nil)
+    try requireChannels(engine, input.shape)
+    try requireFinite(input)
     let predictors = try (0..<max(sessions, 1)).map { _ in
       SessionPredictor(try engine.makeSession(), batches: engines.batches ?? engine.fixedBatch)
     }
-    if let reduction {
+    if let steps = reduction?.steps {
+      var reduction: any VoxelwiseReduction = steps
+      if let head = try engines.head(spatialShape: spatialShape) {
+        reduction = HeadReduction(head: head, reduction: steps)
+      }
       return try definition.inferer.infer(input, predictors: predictors, reducing: reduction, progress: progress)
     }
     let outputs = try definition.inferer.infer(input, predictors: predictors, progress: progress)
@@ -196,6 +207,14 @@ extension Graph {
 }
 
 extension VoxelwiseSteps: VoxelwiseReduction {}
+
+extension EngineChoice {
+  /// The limit, which is the whole pipeline's: the engine's share depends on the scan.
+  fileprivate mutating func takeMemoryLimit() -> Int? {
+    defer { options.memoryLimit = nil }
+    return options.memoryLimit
+  }
+}
 
 extension Tensor {
   /// How many elements of a float32 tensor are NaN or infinite.

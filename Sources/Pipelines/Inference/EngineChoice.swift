@@ -3,7 +3,6 @@ package import Engines
 import Foundation
 package import Graphs
 import Passes
-import Synchronization
 import Tensors
 
 /// Which engine runs the network: `--runtime`.
@@ -123,106 +122,6 @@ struct ExplainedEngine: CompiledEngine {
   var inputs: [TensorSpecification] { engine.inputs }
   var outputs: [TensorSpecification] { engine.outputs }
   var settings: [EngineSetting] { engine.settings + [explanation] }
+  func workingMemory(_ inputs: [Shape]) throws -> Int? { try engine.workingMemory(inputs) }
   func makeSession() throws -> any Session { try engine.makeSession() }
-}
-
-/// Where a pipeline takes its engine from.
-protocol EngineProvider: Sendable {
-  /// The engine for inputs `[N, C, spatial…]` of this spatial shape.
-  func engine(spatialShape: [Int]) throws -> any CompiledEngine
-  /// The batches that its engines take; nil for all.
-  var batches: ClosedRange<Int>? { get }
-  /// The bytes of the network's values that are alive at once for such an input; nil where only the engine knows.
-  func livingValues(spatialShape: [Int]) throws -> Int?
-}
-
-extension EngineProvider {
-  func livingValues(spatialShape: [Int]) throws -> Int? { nil }
-}
-
-/// The engines of one network, one for each input size, compiled when first asked for.
-final class EngineCache: EngineProvider {
-  let batches: ClosedRange<Int>? = nil
-  private let source: NetworkSource
-  private let choice: EngineChoice
-  private let engines = Mutex<[[Int]: any CompiledEngine]>([:])
-  private let living = Mutex<[[Int]: Int]>([:])
-
-  init(source: NetworkSource, choice: EngineChoice) {
-    self.source = source
-    self.choice = choice
-  }
-
-  /// The engine for inputs `[N, C, spatial…]` of this spatial shape; whoever asks meanwhile waits.
-  func engine(spatialShape: [Int]) throws -> any CompiledEngine {
-    try engines.withLock { engines in
-      if let engine = engines[spatialShape] { return engine }
-      let engine = try choice.compile(try source.graph(spatialShape: spatialShape))
-      engines[spatialShape] = engine
-      return engine
-    }
-  }
-
-  func livingValues(spatialShape: [Int]) throws -> Int? {
-    try living.withLock { living in
-      if let known = living[spatialShape] { return known }
-      let bytes = try source.graph(spatialShape: spatialShape).livingValues
-      living[spatialShape] = bytes
-      return bytes
-    }
-  }
-}
-
-/// A session as the sliding window drives it.
-final class SessionPredictor: WindowPredictor {
-  private let session: any Session
-  private let batches: ClosedRange<Int>?
-
-  /// - Parameter batches: What the engine takes; larger batches are split, and what is left over is filled up.
-  init(_ session: any Session, batches: ClosedRange<Int>? = nil) {
-    self.session = session
-    self.batches = batches
-  }
-
-  func predict(_ batch: Tensor, into outputs: inout [Tensor]) throws {
-    guard let batches, !batches.contains(batch.shape[0]) else { return try session.run([batch], into: &outputs) }
-    outputs = try inPieces(batch, batches)
-  }
-
-  private func inPieces(_ batch: Tensor, _ batches: ClosedRange<Int>) throws -> [Tensor] {
-    var results: [Tensor] = []
-    var start = 0
-    let count = batch.shape[0]
-    while start < count {
-      let size = min(batches.upperBound, count - start)
-      let piece = filled(batch.sliced(0, start..<start + size), to: max(size, batches.lowerBound))
-      for (index, output) in try session.run([piece]).enumerated() {
-        if index == results.count {
-          results.append(
-            Tensor(output.elementType, Shape([count] + output.shape.dimensions.dropFirst()), isZeroed: false))
-        }
-        let bytes = output.byteCount / output.shape[0]
-        results[index].withMutableBytes { target in
-          output.withUnsafeBytes { source in
-            UnsafeMutableRawBufferPointer(rebasing: target[start * bytes..<(start + size) * bytes])
-              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<(size * bytes)]))
-          }
-        }
-      }
-      start += size
-    }
-    return results
-  }
-
-  /// `piece` with zeros behind it.
-  private func filled(_ piece: Tensor, to count: Int) -> Tensor {
-    guard piece.shape[0] < count else { return piece }
-    var result = Tensor(piece.elementType, Shape([count] + piece.shape.dimensions.dropFirst()))
-    result.withMutableBytes { target in
-      piece.withUnsafeBytes { source in
-        UnsafeMutableRawBufferPointer(rebasing: target[..<source.count]).copyMemory(from: source)
-      }
-    }
-    return result
-  }
 }

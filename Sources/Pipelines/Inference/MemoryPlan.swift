@@ -36,16 +36,18 @@ package struct MemoryPlan: Sendable, Equatable {
 package struct MemoryLimitError: DiagnosedError, Equatable {
   package let plan: MemoryPlan
   package let limit: Int
+  /// What the engine said to its share of the limit; nil where the whole doesn't fit.
+  package var refusal: String?
 
   package var diagnosis: Diagnosis {
-    func text(_ bytes: Int) -> String { "\((Double(bytes) / 1e6).rounded(.up).formatted(.number.grouping(.never))) MB" }
+    let engine = refusal.map { "; the engine: \($0)" } ?? ""
     return Diagnosis(
       .unavailable,
-      "the scan needs about \(text(plan.alone)): \(text(plan.program)) for the program, the weights and the engine, "
-        + "\(text(plan.preprocessing)) in preprocessing, \(text(plan.inference)) in inference (\(text(plan.outputs)) of them "
-        + "for the network's output, \(text(plan.session)) for the engine's work), \(text(plan.postprocessing)) in "
-        + "post-processing",
-      expected: "at most \(text(limit)), the limit",
+      "the scan needs about \(plan.alone.byteText): \(plan.program.byteText) for the program, the weights and the engine, "
+        + "\(plan.preprocessing.byteText) in preprocessing, \(plan.inference.byteText) in inference "
+        + "(\(plan.outputs.byteText) of them for the network's output, \(plan.session.byteText) for the engine's work), "
+        + "\(plan.postprocessing.byteText) in post-processing\(engine)",
+      expected: "at most \(limit.byteText), the limit",
       hint: "raise --memory-limit, crop the scan, or let the preprocessing take larger voxels")
   }
 }
@@ -69,27 +71,51 @@ extension BundlePipeline {
 
   func memoryPlan(for outline: ImageOutline, sessions: Int) throws -> MemoryPlan {
     let float = MemoryLayout<Float>.size
-    let input = Shape([1] + outline.shape)
-    let batch = try definition.inferer.batchShape(for: input)
+    let batch = try definition.inferer.batchShape(for: Shape([1] + outline.shape))
     let spatialShape = Array(batch.dimensions.dropFirst(2))
-    let engine = try engines.engine(spatialShape: spatialShape)
+    // Without the engine at first: what it may take is what the rest leaves of the limit.
+    let before = programMemory.value(.beforeEngine)
+    let estimate = try engines.estimate(spatialShape: spatialShape)
+    var plan = try scanMemory(outline, channels: estimate?.channels ?? 1)
+    /// The plan for a limit that leaves the engine too little: with what the network's values would take.
+    func refused(_ limit: Int, _ refusal: String? = nil) -> MemoryLimitError {
+      var refused = plan
+      refused.program = before
+      refused.session = (estimate?.livingValues ?? 0) * batch[0] + batch.count * float
+      refused.inference += refused.session
+      return MemoryLimitError(plan: refused, limit: limit, refusal: refusal)
+    }
+    let share = memoryLimit.map { $0 - before - max(plan.preprocessing, plan.inference, plan.postprocessing) }
+    if let share, let memoryLimit, share <= 0 { throw refused(memoryLimit) }
+    let engine: any CompiledEngine
+    do {
+      engine = try engines.engine(spatialShape: spatialShape, memory: share)
+    } catch EngineError.networkRefused(_, let reason) where share != nil {
+      throw refused(memoryLimit ?? 0, reason)
+    }
     let channels = engine.outputs.first?.dimensions.dropFirst().first.flatMap(\.self) ?? 1
-    let isReduced = definition.postprocessing.splittingReduction(of: definition.predictionKey) != nil
-    let spatial = outline.shape.dropFirst().reduce(1, *)
-    let original = outline.storedVoxels / max(outline.shape.first ?? 1, 1)
-
-    var plan = MemoryPlan()
-    plan.program = programMemory.value
-    // The file's voxels become float32, then those of the grid that the network sees.
-    plan.preprocessing = outline.storedVoxels * float + max(outline.storedBytes, outline.voxels * float)
-    plan.outputs = try definition.inferer.outputMemory(for: input, channels: channels, isReduced: isReduced)
+    if estimate == nil { plan = try scanMemory(outline, channels: channels) }
+    plan.program = programMemory.value(.withEngine)
     // The windows that go in and their outputs, and what the engine needs between them.
     let written = batch[0] * channels * spatialShape.reduce(1, *) * float
-    let working =
-      try engine.workingMemory([batch]) ?? (try engines.livingValues(spatialShape: spatialShape) ?? 0) * batch[0]
+    let working = try engine.workingMemory([batch]) ?? (estimate?.livingValues ?? 0) * batch[0]
     plan.session = working + written + batch.count * float
-    plan.inference =
-      outline.voxels * float + plan.outputs + max(sessions, 1) * plan.session + (isReduced ? spatial * float : 0)
+    plan.inference += max(sessions, 1) * plan.session
+    return plan
+  }
+
+  /// What a scan needs beside the program and the engine's sessions.
+  private func scanMemory(_ outline: ImageOutline, channels: Int) throws -> MemoryPlan {
+    let float = MemoryLayout<Float>.size
+    let isReduced = reduction != nil
+    let spatial = outline.shape.dropFirst().reduce(1, *)
+    let original = outline.storedVoxels / max(outline.shape.first ?? 1, 1)
+    var plan = MemoryPlan()
+    // The file's voxels become float32, then those of the grid that the network sees.
+    plan.preprocessing = outline.storedVoxels * float + max(outline.storedBytes, outline.voxels * float)
+    plan.outputs = try definition.inferer.outputMemory(
+      for: Shape([1] + outline.shape), channels: channels, isReduced: isReduced)
+    plan.inference = outline.voxels * float + plan.outputs + (isReduced ? spatial * float : 0)
     // Classes that are reduced after the inversion are inverted in slabs.
     let isReducedLater = definition.postprocessing.transforms.contains {
       ($0 as? AsDiscreted)?.reducesChannels(index: 0) == true
@@ -101,14 +127,16 @@ extension BundlePipeline {
   }
 }
 
-/// What the process has before the first scan, told once.
+/// What the process has before the first scan, told once for each of two moments.
 final class ProgramMemory: Sendable {
-  private let bytes = Mutex<Int?>(nil)
+  enum Moment { case beforeEngine, withEngine }
 
-  var value: Int {
+  private let bytes = Mutex<[Moment: Int]>([:])
+
+  func value(_ moment: Moment) -> Int {
     bytes.withLock { bytes in
-      let found = bytes ?? ProcessMemory.resident
-      bytes = found
+      let found = bytes[moment] ?? ProcessMemory.resident
+      bytes[moment] = found
       return found
     }
   }

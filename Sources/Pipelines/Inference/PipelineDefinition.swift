@@ -12,6 +12,13 @@ struct PipelineDefinition: Sendable {
   /// The key that the post-processing expects the network's output under.
   let predictionKey = "pred"
 
+  /// What makes labels of the network's output voxel by voxel, and the transforms behind it; nil where the post-processing
+  /// begins otherwise.
+  var reduction: (steps: VoxelwiseSteps, rest: Compose)? { postprocessing.splittingReduction(of: predictionKey) }
+
+  /// Whether the network's last layer can be left to the reduction: windows are added up, and only labels are kept.
+  var splitsHead: Bool { reduction != nil && (inferer is SlidingWindow || inferer is SliceInferer) }
+
   /// - Parameters:
   ///   - outputFolder: takes the place of `output_dir` in every SaveImaged; a pipeline without SaveImaged gets
   ///     one, so that its result is kept.

@@ -7,6 +7,7 @@ import Graphs
 import Images
 import Importers
 import Networks
+import OrderedCollections
 import Tensors
 
 /// What is inside a file or folder, as sections of facts.
@@ -214,9 +215,13 @@ package struct Inspection: Sendable, Encodable {
 }
 
 extension PlainValue {
-  /// The value with short lists written out.
+  /// The value with short lists and dictionaries written out.
   fileprivate var text: String {
-    if case .list(let items) = self, items.count <= 8 { return "[\(items.map(\.text).joined(separator: ", "))]" }
-    return summary
+    switch self {
+    case .list(let items) where items.count <= 8: "[\(items.map(\.text).joined(separator: ", "))]"
+    case .dictionary(let entries) where entries.count <= 8:
+      "{\(entries.map { "'\($0.key)': \($0.value.text)" }.joined(separator: ", "))}"
+    default: summary
+    }
   }
 }

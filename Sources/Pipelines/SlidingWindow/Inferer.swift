@@ -39,6 +39,8 @@ package enum Inferers {
     ("SimpleInferer", { try SimpleInferer($0) }),
     ("SliceInferer", { try SliceInferer($0) }),
     ("SlidingWindowInferer", { try SlidingWindow($0) }),
+    // The same, but for where the sums are kept when a GPU's memory runs out.
+    ("SlidingWindowInfererAdapt", { try SlidingWindow($0) }),
   ]
 
   /// The supported class names, sorted.

@@ -28,6 +28,11 @@ import Testing
           sigmaScale: .uniform(0.25), paddingMode: .replicate, fill: -1))
   }
 
+  @Test func theAdaptiveInfererIsTheSame() throws {
+    let adaptive = try Inferers.make(component("SlidingWindowInfererAdapt", ["roi_size": .int(64)]))
+    #expect(adaptive as? SlidingWindow == SlidingWindow(roiSize: .uniform(64)))
+  }
+
   @Test func defaultsAreMonais() throws {
     let window = try SlidingWindow(component("monai.inferers.SlidingWindowInferer", ["roi_size": .int(64)]))
     #expect(window == SlidingWindow(roiSize: .uniform(64)))
@@ -63,7 +68,7 @@ import Testing
 
   @Test("unknown inferers are refused with the list", arguments: ["SaliencyInferer", "scripts.own.SimpleInferer", ""])
   func refusesUnknownInferers(_ target: String) {
-    let known = ["SimpleInferer", "SliceInferer", "SlidingWindowInferer"]
+    let known = ["SimpleInferer", "SliceInferer", "SlidingWindowInferer", "SlidingWindowInfererAdapt"]
     #expect(throws: InfererError.unknown(target: target, path: "inferer", known: known)) {
       try Inferers.make(component(target))
     }
