@@ -109,7 +109,6 @@ import Transforms
     ("SaveImaged", "output_ext", .string(".png")),
     ("SaveImaged", "writer", .string("ITKWriter")),
     ("CropForegroundd", "select_fn", .lambda("lambda x: x[0] > 1")),
-    ("Resized", "anti_aliasing", .bool(true)),
   ]) func anUnsupportedValueIsNamed(_ target: String, _ argument: String, _ value: PlainValue) {
     var arguments: OrderedDictionary<String, PlainValue> =
       switch target {
