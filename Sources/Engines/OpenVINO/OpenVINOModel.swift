@@ -125,7 +125,7 @@ struct OpenVINOInputPlaces: Sendable {
     }
     let names = count < inputs.count ? try (0..<count).map(name) : []
     let found = inputs.map { names.firstIndex(of: $0.name) }
-    guard Set(found.compactMap(\.self)).count == count else {
+    guard found.compactMap(\.self).sorted() == Array(0..<count) else {
       throw EngineError.portMismatch(
         backend: "OpenVINO", port: "inputs", expected: "\(inputs.count)", found: "\(count)")
     }

@@ -2,8 +2,8 @@ package import Arguments
 import CKernels
 import Tensors
 
-/// Softmax over the channels, or sigmoid, of a network's output: MONAI's `Activationsd`. float32, in place when nobody
-/// else holds the voxels.
+/// Softmax over the channels, or sigmoid, of a network's output: MONAI's `Activationsd`. Computed in float32, in place when
+/// nobody else holds the voxels; the image's type stays.
 package struct Activationsd: VoxelwiseTransform {
   package let keys: Keys
   let sigmoid: [Bool]
@@ -26,9 +26,11 @@ package struct Activationsd: VoxelwiseTransform {
   package func reducesChannels(index: Int) -> Bool { false }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
+    let type = image.voxels.elementType
     image.voxels = image.voxels.converted(to: .float32)
     if sigmoid[index] { VoxelMath.update(&image.voxels) { martlet_sigmoid($0, $1) } }
     if softmax[index] { VoxelMath.inMemoryOrder(&image.voxels, Self.softmax) }
+    image.voxels = image.voxels.converted(to: type)
   }
 
   private static func softmax(_ voxels: inout Tensor) {

@@ -29,6 +29,7 @@ package struct KeepLargestConnectedComponentd: ImageTransform {
     let channels = image.voxels.shape[0]
     let length = shape.reduce(1, *)
     let isOneHot = isOneHot ?? (channels > 1)
+    let type = image.voxels.elementType
     image.voxels.becomeDenseFloat()
     let labels = try labels(image.voxels, isOneHot: isOneHot, length: length)
     image.voxels.withMutableElements(of: Float.self) { elements in
@@ -52,6 +53,7 @@ package struct KeepLargestConnectedComponentd: ImageTransform {
         clean([0]) { values.contains(elements[$0]) }
       }
     }
+    image.voxels = image.voxels.converted(to: type)
   }
 
   /// The labels to clean: those asked for, or all that occur but the background.
@@ -120,6 +122,7 @@ package struct RemoveSmallObjectsd: ImageTransform {
       let voxel = SpacingGeometry.spacing(of: image.affine.matrix(rank: image.spatialRank)).reduce(1, *)
       smallest = (minimum / voxel).rounded(.up)
     }
+    let type = image.voxels.elementType
     image.voxels.becomeDenseFloat()
     image.voxels.withMutableElements(of: Float.self) { elements in
       guard let first = elements.first, elements.contains(where: { $0 != first }) else { return }
@@ -129,6 +132,7 @@ package struct RemoveSmallObjectsd: ImageTransform {
         removeRegions(elements, shape: shape, connectivity: connectivity, smallerThan: smallest)
       }
     }
+    image.voxels = image.voxels.converted(to: type)
   }
 
   private func removeLabels(_ elements: UnsafeMutableBufferPointer<Float>, smallerThan smallest: Double) {
