@@ -31,8 +31,9 @@ struct martlet_thread_pool {
   // Rises with every job; odd bits don't matter, only that it changes.
   atomic_uint generation;
   atomic_int is_closing;
-  // Workers that haven't finished the current job.
-  atomic_int active;
+  // Whether the current job takes workers, and the workers that are at it. Who has joined is waited for; who comes after
+  // the caller has closed the job, because it slept, leaves again.
+  atomic_int is_open, active;
   void (*body)(void *, long, int);
   void *context;
 };
@@ -70,8 +71,10 @@ static void *worker(void *argument) {
     }
     seen = atomic_load_explicit(&pool->generation, memory_order_acquire);
     if (atomic_load_explicit(&pool->is_closing, memory_order_acquire)) return NULL;
-    work(pool, start.thread);
-    if (atomic_fetch_sub_explicit(&pool->active, 1, memory_order_acq_rel) == 1) {
+    // In one order with the caller, which closes the job and then looks for workers.
+    atomic_fetch_add(&pool->active, 1);
+    if (atomic_load(&pool->is_open)) work(pool, start.thread);
+    if (atomic_fetch_sub(&pool->active, 1) == 1) {
       pthread_mutex_lock(&pool->lock);
       pthread_cond_signal(&pool->done);
       pthread_mutex_unlock(&pool->lock);
@@ -134,14 +137,15 @@ void martlet_thread_pool_run(
     atomic_store_explicit(&pool->ranges[thread].next, pieces * thread / pool->count, memory_order_relaxed);
     pool->ranges[thread].end = pieces * (thread + 1) / pool->count;
   }
-  atomic_store_explicit(&pool->active, pool->count - 1, memory_order_release);
+  atomic_store(&pool->is_open, 1);
   announce(pool);
   work(pool, 0);
+  atomic_store(&pool->is_open, 0);
   int spins = 0;
-  while (atomic_load_explicit(&pool->active, memory_order_acquire) > 0 && spins++ < SPINS) PAUSE();
-  if (atomic_load_explicit(&pool->active, memory_order_acquire) > 0) {
+  while (atomic_load(&pool->active) > 0 && spins++ < SPINS) PAUSE();
+  if (atomic_load(&pool->active) > 0) {
     pthread_mutex_lock(&pool->lock);
-    while (atomic_load_explicit(&pool->active, memory_order_acquire) > 0) pthread_cond_wait(&pool->done, &pool->lock);
+    while (atomic_load(&pool->active) > 0) pthread_cond_wait(&pool->done, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
   }
 }

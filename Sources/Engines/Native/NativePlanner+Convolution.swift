@@ -123,7 +123,8 @@ extension NativePlanner {
   private func prepareWeights(_ layer: NativeConvolution, _ kernel: martlet_convolution_kernel) -> FixedFloats {
     var shape = layer.shape
     let count = martlet_convolution_weight_count(&shape, kernel)
-    return prepared.weights("\(layer.node.name) \(kernel.rawValue) \(shape.plain_input)", count: count) { target in
+    let form = "\(kernel.rawValue) \(shape.plain_input) \(shape.plain_output) \(shape.in_channels)"
+    return prepared.weights("\(layer.node.name) \(form)", count: count) { target in
       layer.scaledWeight().withElements(of: Float.self) { source in
         guard let base = source.baseAddress else { return }
         threads.use { martlet_convolution_prepare(threads.pool, &shape, kernel, base, target) }
