@@ -30,7 +30,7 @@ extension NativePlanner {
       var shape = shape
       var extras = run.extras(factors, source: source, result: result)
       martlet_convolution_run(
-        run.pool.pool, &shape, kernel, &extras, weights.pointer, run.pointer(source.slot), run.pointer(result.slot),
+        run.pool.pool, &shape, kernel, &extras, weights.pointer, run.pointer(source.slot), run.target(result),
         run.pointer(scratch))
     }
     arena.release(scratch)
@@ -54,7 +54,7 @@ extension NativePlanner {
       var extras = run.extras(factors[1], source: nil, result: result)
       martlet_pointwise_pair_run(
         run.pool.pool, &shapes[0], &before, weights[0].pointer, &shapes[1], &extras, weights[1].pointer,
-        run.pointer(source.slot), run.pointer(result.slot), run.pointer(scratch))
+        run.pointer(source.slot), run.target(result), run.pointer(scratch))
     }
     arena.release(scratch)
   }
@@ -101,6 +101,12 @@ extension NativePlanner {
   /// A slot for what comes out, and one for its statistics where a normalisation reads it.
   mutating func convolutionResult(_ layer: NativeConvolution) throws -> NativeValue {
     let isBlocked = !layer.isPlainOutput
+    if !isBlocked, let output = soleOutput(layer.value) {
+      var result = NativeValue(slot: arena.allocate(0), shape: layer.to)
+      result.output = output
+      define(layer.value, result)
+      return result
+    }
     var result = NativeValue(
       slot: try resultSlot(layer.value, layer.to, isBlocked: isBlocked), shape: layer.to, isBlocked: isBlocked)
     // Statistics of plain outputs are gathered by a step of their own, in their own layout.

@@ -173,6 +173,12 @@ struct NativePlanner {
     return (readers[0], graph.nodes[readers[0]])
   }
 
+  /// The network's output that is the only use of a value.
+  func soleOutput(_ value: Value) -> Int? {
+    let places = graph.outputs.indices.filter { graph.outputs[$0].value == value }
+    return places.count == 1 && consumers[value] == nil ? places[0] : nil
+  }
+
   func isPlanned(_ value: Value) -> Bool { forms[value] != nil || views[value] != nil }
 
   func wantsBlocks(_ value: Value) -> Bool { blockedReaders.contains(value) }
@@ -242,6 +248,7 @@ struct NativePlanner {
 
   private mutating func deliver(_ value: Value, _ index: Int) throws {
     let name = graph.outputs[index].name
+    if forms[value]?.contains(where: { $0.output == index }) == true { return }
     if let constant = constant(value) {
       step(name, "output") { run in
         constant.withUnsafeBytes {

@@ -18,6 +18,8 @@ struct NativeValue: Sendable {
   var load: Load?
   /// The sum of each sample's channel and of its squares, as doubles.
   var statistics: Slot?
+  /// The output of the network that the value is written to at once; its slot is empty then.
+  var output: Int?
 
   init(slot: Slot, shape: [Int], isBlocked: Bool = false) {
     self.slot = slot
@@ -65,6 +67,11 @@ struct NativeValue: Sendable {
 }
 
 extension NativeRun {
+  /// Where a step writes its result.
+  func target(_ value: NativeValue) -> UnsafeMutablePointer<Float> {
+    value.output.map { outputs[$0].assumingMemoryBound(to: Float.self) } ?? pointer(value.slot)
+  }
+
   /// A value as an operand of the element by element kernels.
   func operand(_ value: NativeValue, _ load: NativeValue.Load?) -> martlet_operand {
     martlet_operand(
