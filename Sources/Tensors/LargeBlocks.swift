@@ -39,6 +39,15 @@ package enum LargeBlocks {
       })
   }
 
+  /// Gives the system what is kept.
+  package static func giveBack() {
+    release(
+      state.withLock { state in
+        defer { (state.blocks, state.bytes) = ([], 0) }
+        return state.blocks
+      })
+  }
+
   /// A block that was kept, or a new one; nil when the system has no memory left.
   static func take(_ byteCount: Int, isZeroed: Bool) -> UnsafeMutableRawPointer? {
     let kept = state.withLock { state -> Kept? in

@@ -135,6 +135,7 @@ extension NativePlanner {
         guard let base = source.baseAddress else { return }
         threads.use { martlet_convolution_prepare(threads.pool, &shape, kernel, base, target) }
       }
+      layer.weight.giveBackPages()
     }
   }
 }

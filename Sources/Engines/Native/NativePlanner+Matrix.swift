@@ -246,6 +246,7 @@ extension NativePlanner {
           column_stride: isTransposed ? rows : 1)
         threads.use { martlet_matrix_pack(threads.pool, &matrix, Int32(rows), Int32(columns), target) }
       }
+      weight.giveBackPages()
     }
   }
 

@@ -72,6 +72,7 @@ package struct Export: Sendable {
 
   /// Each thread allocates from an arena of its own, which keeps what was freed in it; glibc gives it back on demand.
   private static func giveBackMemory() {
+    LargeBlocks.giveBack()
     #if canImport(Glibc)
       // malloc_trim(3) isn't among the functions that Swift imports.
       typealias Trim = @convention(c) (Int) -> Int32
