@@ -101,9 +101,9 @@ struct ConstantEvaluation {
     }
   }
 
-  /// What the interpreter gives, which computes in float32: not for integers, which it could round (but where it
-  /// doesn't), nor for random
-  /// numbers, which the engine draws, nor for products whose cost isn't bounded by the size of their result.
+  /// What the interpreter gives, which computes in float32: not for integers but where its results are exact, nor for
+  /// random numbers, which the engine draws, nor for products whose cost isn't bounded by the size of their result. Nil too
+  /// where it refuses the node, which then stays in the graph and is refused by whoever runs it.
   private var interpreted: [Tensor]? {
     let result = Double(types.first?.count.constant ?? .max)
     let operand = Double(inputs.first??.count ?? .max)
