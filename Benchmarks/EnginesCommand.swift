@@ -42,7 +42,7 @@ struct EnginesCommand: ParsableCommand {
     let input = try Npy.read(path: bundle + "/input.npy").converted(to: .float32)
     var options = NetworkOptions()
     options.inputShape = input.shape.dimensions
-    let graph = try NetworkSource(try Model(path: bundle), options).graph()
+    let graph = try EngineChoice().optimized(NetworkSource(try Model(path: bundle), options).graph())
     let source = try EngineSource(graph)
     var backends: [any EngineBackend] = [NativeBackend()]
     if !nativeOnly { backends.append(OpenVINOBackend()) }

@@ -11,6 +11,7 @@ package enum Optimization {
     RuleSweep(AttentionScaling()),
     RuleSweep(AffineFolding()),
     RuleSweep(PaddingFolding()),
+    RuleSweep(PaddingMerging()),
     RuleSweep(TransposeMerging()),
     RuleSweep(ReshapeMerging()),
     RuleSweep(SliceMerging()),

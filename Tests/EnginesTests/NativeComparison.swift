@@ -26,7 +26,7 @@ func runEngine(_ backend: any EngineBackend, _ graph: Graph, _ inputs: [Tensor],
   return try backend.compile(try EngineSource(graph), options).makeSession().run(inputs)
 }
 
-/// Expects of Martlet's CPU engine what the interpreter computes, and the same bits from one thread and from two.
+/// Expects of Martlet's CPU engine what the interpreter computes.
 func expectNativeComputes(_ graph: Graph, _ inputs: [Tensor], _ comment: String) throws {
   let expected = try runEngine(ReferenceBackend(), graph, inputs)
   for (found, expected) in zip(try runEngine(NativeBackend(), graph, inputs), expected) {

@@ -149,8 +149,13 @@ import Testing
         graph.conv(signal, weight: weights[0], bias: biases[0]), graph.conv(source, weight: weights[1], bias: biases[1])
       )
       let last = graph.constant(numbers.tensor([1, hidden, 1, 1, 1]), name: "last")
-      let gate = try graph.sigmoid(graph.conv(graph.relu(sum), weight: last, bias: nil))
+      let sums = try graph.conv(graph.relu(sum), weight: last, bias: nil)
+      let gate = hidden == 16 ? sums : try graph.sigmoid(sums)
       try graph.output(graph.concat([graph.multiply(source, gate), signal], axis: 1), name: "y")
+      // And one that a single convolution opens.
+      let own = graph.constant(numbers.tensor([1, inner, 1, 1, 1]), name: "own")
+      let opened = try graph.tanh(graph.conv(signal, weight: own, bias: nil))
+      try graph.output(graph.multiply(opened, source), name: "z")
       for batch in 1...2 {
         let inputs = (0..<2).map { _ in numbers.tensor([batch, inner, 6, 7, 9]) }
         try expectNativeComputes(graph, inputs, "\(inner) \(hidden) batch \(batch)")

@@ -211,6 +211,19 @@ import Testing
     #expect(optimized.nodes[0].ints("pads") == [1, 2, 2, 2])
   }
 
+  @Test func tensorsPaddedAlikeAreAddedFirst() throws {
+    func padded(_ before: [Int]) throws -> Graph {
+      try graph(image) { graph, input in
+        let values = try ["Relu", "Sigmoid"].map { try graph.apply($0, [input])[0] }
+        let first = try graph.padSpatial(values[0], before: [1, 2], after: [0, 1])
+        return try graph.add(
+          first, graph.padSpatial(values[1], before: before, after: [2 - before[0] - 1, 3 - before[1]]))
+      }
+    }
+    try expect(padded([1, 2]), becomes: ["Relu", "Sigmoid", "Add", "Pad"])
+    try expect(padded([1, 1]), becomes: ["Relu", "Sigmoid", "Pad", "Pad", "Add"])
+  }
+
   @Test func otherPaddingStays() throws {
     let reflected = try graph(image) { graph, input in
       let padded = try graph.padSpatial(input, before: [1, 1], after: [1, 1], mode: .reflect)

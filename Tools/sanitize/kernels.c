@@ -232,7 +232,7 @@ static martlet_convolution_extras random_extras(const martlet_convolution *s, in
 }
 
 static void release_extras(const martlet_convolution_extras *e) {
-  const float *parts[] = {e->load_scale, e->load_shift, e->load_slope, e->bias, e->residual, e->slope, (float *)(void *)e->statistics};
+  const float *parts[] = {e->load_scale, e->load_shift, e->load_slope, e->bias, e->residual, e->slope, e->gated, (float *)(void *)e->statistics};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) release((float *)parts[i]);
 }
 
@@ -354,6 +354,17 @@ static void convolutions(martlet_thread_pool *pool) {
   release(x), release(y), release(weights), release(prepared), release(scratch);
 }
 
+/// A tensor times function(z), z the one channel of another, is what the step that computes both stores.
+static void expect_gated(
+  const martlet_convolution *s, const martlet_convolution_extras *e, const float *z, const float *y) {
+  size_t plane = plane_of(s->out), blocks = padded(e->gated_channels, 0) / 16;
+  for (size_t i = 0; i < (size_t)s->batch * blocks * plane * 16; i++) {
+    size_t sample = i / (blocks * plane * 16), position = i / 16 % plane;
+    double value = e->gated[i] * applied(e->function, z[sample * plane + position]);
+    expect_near("gate", y[i], value, fabs(value));
+  }
+}
+
 /// Two convolutions of one tap as one step do what they do one by one.
 static void pairs(martlet_thread_pool *pool) {
   martlet_convolution first = {.batch = between(1, 2), .in_channels = between(5, 70), .out_channels = between(5, 150)};
@@ -362,13 +373,17 @@ static void pairs(martlet_thread_pool *pool) {
     first.kernel[axis] = first.stride[axis] = first.dilation[axis] = 1;
   }
   martlet_convolution second = first;
-  second.in_channels = first.out_channels, second.out_channels = between(1, 70), second.plain_output = second.out_channels <= 4 || number(2);
+  second.in_channels = first.out_channels, second.out_channels = number(4) ? between(1, 70) : 1, second.plain_output = second.out_channels <= 4 || number(2);
   size_t plane = plane_of(first.in), batch = (size_t)first.batch;
   float *x = buffer(batch * padded(first.in_channels, 0) * plane), *hidden = buffer(batch * padded(first.out_channels, 0) * plane);
+  int gated = second.out_channels == 1 && number(2) ? between(1, 40) : 0;
   size_t count = batch * padded(second.out_channels, second.plain_output) * plane;
-  float *y = buffer(count), *z = buffer(count), *prepared[2], *weights[2], *scratch[3];
+  float *y = buffer(gated ? batch * padded(gated, 0) * plane : count), *z = buffer(count), *prepared[2], *weights[2], *scratch[3];
   martlet_convolution *shapes[2] = {&first, &second};
-  martlet_convolution_extras extras[2] = {random_extras(&first, 1, 0), random_extras(&second, 0, 1)};
+  martlet_convolution_extras extras[2] = {random_extras(&first, 1, 0), random_extras(&second, 0, !gated)};
+  // Loading by a scale and a shift alone goes another way.
+  if (extras[0].load_slope && number(2))
+    for (size_t i = 0; i < batch * padded(first.in_channels, 0); i++) ((float *)extras[0].load_slope)[i] = 1;
   for (int i = 0; i < 2; i++) {
     weights[i] = buffer((size_t)shapes[i]->in_channels * shapes[i]->out_channels);
     prepared[i] = buffer(martlet_convolution_weight_count(shapes[i], MARTLET_DIRECT));
@@ -377,8 +392,15 @@ static void pairs(martlet_thread_pool *pool) {
     martlet_convolution_run(pool, shapes[i], MARTLET_DIRECT, &extras[i], prepared[i], i ? hidden : x, i ? z : hidden, scratch[i]);
   }
   scratch[2] = buffer(martlet_pointwise_pair_scratch_count(&first, &second, 2));
+  if (gated) {
+    extras[1].gated = buffer(batch * padded(gated, 0) * plane), extras[1].gated_channels = gated;
+    extras[1].function = (martlet_function_call){MARTLET_RECTIFY, 0.25f, 0};
+  }
   martlet_pointwise_pair_run(pool, &first, &extras[0], prepared[0], &second, &extras[1], prepared[1], x, y, scratch[2]);
-  for (size_t i = 0; i < count; i++) expect_near("pair", y[i], z[i], fabs(z[i]));
+  if (gated)
+    expect_gated(&second, &extras[1], z, y);
+  else
+    for (size_t i = 0; i < count; i++) expect_near("pair", y[i], z[i], first.out_channels + fabs(z[i]));
   check_statistics(&second, extras[1].statistics, y);
   for (int i = 0; i < 2; i++) release_extras(&extras[i]), release(weights[i]), release(prepared[i]);
   for (int i = 0; i < 3; i++) release(scratch[i]);

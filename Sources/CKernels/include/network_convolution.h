@@ -53,8 +53,12 @@ typedef struct {
   int tail_channels;
   /// For each output channel; NULL for none.
   const float *bias;
-  /// Applied after the bias; only to blocked outputs. The lanes behind the last channel must stay finite.
+  /// Applied after the bias; only to blocked outputs and to gates. The lanes behind the last channel must stay finite.
   martlet_function_call function;
+  /// Of one output channel, from one tap at every position: a blocked tensor of `gated_channels` channels at the same
+  /// positions. Its elements times function(output + bias) are what is stored, in its layout. NULL for none.
+  const float *gated;
+  int gated_channels;
   /// Added then: a tensor of the output's shape and layout; NULL for none.
   const float *residual;
   /// What comes out is rectify(x, slope) with a slope for each output channel; NULL for x itself.

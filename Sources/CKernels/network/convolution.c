@@ -262,8 +262,9 @@ static void run_pieces(martlet_thread_pool *pool, convolution_job *job, piece_fu
 }
 
 /// Whether the output is too large for the cache.
-static int streams(const martlet_convolution *s) {
-  size_t bytes = (size_t)s->batch * blocks_of(s->out_channels) * plane_of(s->out) * LANES * sizeof(float);
+static int streams(const martlet_convolution *s, const martlet_convolution_extras *extras) {
+  int channels = extras->gated ? extras->gated_channels : s->out_channels;
+  size_t bytes = (size_t)s->batch * blocks_of(channels) * plane_of(s->out) * LANES * sizeof(float);
   return bytes > (24u << 20);
 }
 
@@ -295,7 +296,7 @@ void martlet_convolution_run(
   size_t partial_count = (size_t)s->batch * pieces * out_blocks * 2 * LANES;
   convolution_job job = {
     .shape = s, .kernel = kernel, .extras = extras, .weights = prepared, .input = input, .output = output,
-    .is_streaming = streams(s)};
+    .is_streaming = streams(s, extras)};
   if (extras->statistics) {
     job.partial = (double *)(void *)scratch;
     memset(job.partial, 0, partial_count * sizeof(double));
@@ -330,7 +331,7 @@ static void pair_plan_make(
   direct_plan_make(second, wide, &plans[1]);
   int row_floats = (plans[0].in_blocks + plans[1].in_blocks) * LANES, room = (192 << 10) / (int)sizeof(float);
   size_t plane = plane_of(second->out);
-  int rows = max_of(12, min_of(plans[1].rows, room / row_floats / 12 * 12));
+  int rows = max_of(24, min_of(plans[1].rows, room / row_floats / 24 * 24));
   for (int i = 0; i < 2; i++) {
     plans[i].rows = rows;
     plans[i].pieces_per_sample = (long)((plane + (size_t)rows - 1) / (size_t)rows);
@@ -344,12 +345,29 @@ static size_t pair_partial_count(const martlet_convolution *second, const direct
   return (size_t)second->batch * plan->pieces_per_sample * blocks_of(second->out_channels) * 2 * LANES;
 }
 
+/// Floats of the first's weights and bias with the loading's scale and shift in them; 0 where that takes longer than to
+/// change the elements.
+static size_t folded_stride(const martlet_convolution *first) {
+  size_t channels = (size_t)blocks_of(first->out_channels) * LANES;
+  if (is_narrow(first) || plane_of(first->out) < 4 * channels) return 0;
+  return martlet_convolution_weight_count(first, MARTLET_DIRECT) + channels;
+}
+
 size_t martlet_pointwise_pair_scratch_count(
   const martlet_convolution *first, const martlet_convolution *second, int threads) {
   direct_plan plans[2];
   pair_plan_make(first, second, is_wide(), plans);
-  return plans[1].copy_floats * (size_t)threads +
+  return plans[1].copy_floats * (size_t)threads + folded_stride(first) * (size_t)first->batch +
          pair_partial_count(second, &plans[1]) * sizeof(double) / sizeof(float);
+}
+
+/// Whether loading is only a scale and a shift.
+static int is_affine(const martlet_convolution *s, const martlet_convolution_extras *extras) {
+  if (!extras->load_scale || extras->tail_channels) return 0;
+  size_t count = (size_t)s->batch * blocks_of(s->in_channels) * LANES;
+  for (size_t i = 0; i < count; i++)
+    if (extras->load_slope[i] != 1) return 0;
+  return 1;
 }
 
 void martlet_pointwise_pair_run(
@@ -357,19 +375,28 @@ void martlet_pointwise_pair_run(
   const float *first_weights, const martlet_convolution *second, const martlet_convolution_extras *second_extras,
   const float *second_weights, const float *input, float *output, float *scratch) {
   static const piece_function pair[] = FUNCTIONS(pair_piece);
+  static const thread_function fold[] = FUNCTIONS(fold_load);
   direct_plan plans[2];
   pair_plan_make(first, second, is_wide(), plans);
   convolution_job before = {
     .shape = first, .extras = first_extras, .weights = first_weights, .input = input, .plan = &plans[0]};
   convolution_job job = {
     .shape = second, .extras = second_extras, .weights = second_weights, .output = output, .plan = &plans[1],
-    .before = &before, .is_streaming = streams(second)};
+    .before = &before, .is_streaming = streams(second, second_extras)};
   size_t partial_count = pair_partial_count(second, &plans[1]);
   if (second_extras->statistics) {
     job.partial = (double *)(void *)scratch;
     memset(job.partial, 0, partial_count * sizeof(double));
   }
   job.scratch = scratch + partial_count * sizeof(double) / sizeof(float);
+  size_t stride = folded_stride(first);
+  if (stride > 0 && is_affine(first, first_extras)) {
+    folding call = {.shape = first, .extras = first_extras, .weights = first_weights, .stride = stride,
+                    .group_blocks = plans[0].group_blocks,
+                    .folded = job.scratch + plans[1].copy_floats * (size_t)martlet_thread_pool_count(pool)};
+    martlet_thread_pool_run(pool, first->batch, fold[martlet_current_set()], &call);
+    job.folded = call.folded, job.folded_stride = stride;
+  }
   run_pieces(pool, &job, pair[martlet_current_set()], plans[1].pieces_per_sample * second->batch);
   if (second_extras->statistics) sum_pieces(&job, plans[1].pieces_per_sample);
 }

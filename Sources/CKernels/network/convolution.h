@@ -63,7 +63,21 @@ typedef struct convolution_job {
   void *plan;
   /// The convolution whose outputs this one reads, where both are computed together.
   const struct convolution_job *before;
+  /// Of that one: its weights and bias for each sample with the loading's scale and shift in them; NULL where it loads
+  /// otherwise.
+  const float *folded;
+  size_t folded_stride;
 } convolution_job;
+
+/// Weights and bias that take a loading's scale and shift up, `stride` floats for each sample.
+typedef struct {
+  const martlet_convolution *shape;
+  const martlet_convolution_extras *extras;
+  const float *weights;
+  int group_blocks;
+  float *folded;
+  size_t stride;
+} folding;
 
 /// How a direct convolution is cut into pieces.
 typedef struct {
@@ -155,6 +169,7 @@ typedef struct {
   void prepare_block_##set(void *preparation, long piece, int thread);                           \
   void direct_piece_##set(convolution_job *job, long piece, int thread);                         \
   void pair_piece_##set(convolution_job *job, long piece, int thread);                           \
+  void fold_load_##set(void *folding, long sample, int thread);                                  \
   void winograd_block_##set(convolution_job *job, long block, int thread);                       \
   void winograd_input_##set(convolution_job *job, long piece, int thread);                       \
   void winograd_product_##set(convolution_job *job, long piece, int thread);                     \

@@ -17,13 +17,10 @@ typedef void (*product_kernel)(
   const float *rows, size_t block_stride, int blocks, int last_lanes, int taps, const long *offsets, const int *tap_of,
   const float *weights, size_t weight_block, float *sums);
 
-/// sums[r][n] += for each block of the input, tap and lane: rows[r + tap][lane] * weights[block][tap][lane][n].
-INLINE void product(
+/// sum[r][n] += for each block of the input, tap and lane: rows[r + tap][lane] * weights[block][tap][lane][n].
+INLINE void multiply(
   const int row_count, const int width, const int lanes, const float *rows, size_t block_stride, int blocks,
-  int last_lanes, int taps, const long *offsets, const int *tap_of, const float *weights, size_t weight_block,
-  float *sums) {
-  v16 sum[24];
-  UNROLL for (int i = 0; i < row_count * width; i++) sum[i] = zero16();
+  int last_lanes, int taps, const long *offsets, const int *tap_of, const float *weights, size_t weight_block, v16 *sum) {
   for (int block = 0; block < blocks; block++) {
     int count = block == blocks - 1 ? last_lanes : lanes;
     for (int tap = 0; tap < taps; tap++) {
@@ -54,6 +51,16 @@ INLINE void product(
     rows += block_stride;
     weights += weight_block;
   }
+}
+
+INLINE void product(
+  const int row_count, const int width, const int lanes, const float *rows, size_t block_stride, int blocks,
+  int last_lanes, int taps, const long *offsets, const int *tap_of, const float *weights, size_t weight_block,
+  float *sums) {
+  v16 sum[24];
+  UNROLL for (int i = 0; i < row_count * width; i++) sum[i] = zero16();
+  multiply(
+    row_count, width, lanes, rows, block_stride, blocks, last_lanes, taps, offsets, tap_of, weights, weight_block, sum);
   UNROLL for (int i = 0; i < row_count * width; i++) store16(sums + i * LANES, sum[i]);
 }
 
@@ -142,8 +149,20 @@ static __attribute__((noinline)) void finish(
     places[count] = (size_t)positions[r], sources[count] = r * group_blocks * LANES;
     count += positions[r] >= 0;
   }
+  int is_one_pass = !partial && !s->plain_output && extras->function.function == MARTLET_IDENTITY;
   for (int n = 0; n < group_blocks && first_block + n < out_blocks; n++) {
     int block = first_block + n;
+    if (is_one_pass) {
+      v16 bias = extras->bias ? load16(extras->bias + block * LANES) : zero16();
+      v16 slope = extras->slope ? load16(extras->slope + block * LANES) : all16(1);
+      size_t first = ((size_t)sample * out_blocks + block) * plane;
+      for (int i = 0; i < count; i++) {
+        v16 value = load16(sums + sources[i] + n * LANES) + bias;
+        if (extras->residual) value += load16(extras->residual + (first + places[i]) * LANES);
+        put(job->output + (first + places[i]) * LANES, rectify16(value, slope), job->is_streaming);
+      }
+      continue;
+    }
     v16 values[24], bias = extras->bias ? load16(extras->bias + block * LANES) : zero16();
     for (int i = 0; i < count; i++) values[i] = load16(sums + sources[i] + n * LANES) + bias;
     if (extras->function.function != MARTLET_IDENTITY) apply_function(&extras->function, values, count);
@@ -440,58 +459,186 @@ static void finish_channels(
   }
 }
 
-/// `count` positions of a 1×1×1 kernel from `start` on; `sums` holds the plan's sum_floats.
-static void pointwise_rows(
-  const convolution_job *job, const direct_plan *plan, int sample, const float *rows, size_t block_stride, size_t start,
-  long count, float *sums, double *partial) {
+/// Where a tile of a pointwise convolution finds what it reads, and where it goes: neighbouring positions of a group of
+/// output blocks.
+typedef struct {
+  const float *rows;
+  size_t block_stride;
+  int blocks, last_lanes;
+  /// The blocks behind them, in a tensor of their own.
+  const float *tail_rows;
+  int tail_blocks, tail_last_lanes;
+  const float *weights;
+  size_t weight_block;
+  /// Of the group; NULL for none.
+  const float *bias, *slope, *residual;
+  float *output;
+  /// Floats from one block to the next, of the output and the residual.
+  size_t output_block;
+  int is_streaming;
+} pointwise_tile;
+
+/// A tile from the product to what is stored without leaving the registers.
+INLINE void compute_tile(const int row_count, const int width, const martlet_function function, const pointwise_tile *t) {
   static const long no_offset[1] = {0};
   static const int first_tap[1] = {0};
-  if (is_narrow(job->shape)) {
-    narrow_source source = {
-      .rows = rows, .weights = job->weights, .block_stride = block_stride, .blocks = plan->in_blocks, .taps = 1,
-      .outputs = job->shape->out_channels, .offsets = no_offset, .tap_of = first_tap};
-    narrow_rows(&source, count, sums, (size_t)plan->rows, 1);
-    finish_rows(job, sample, 0, job->shape->out_channels, sums, (size_t)plan->rows, start, count);
-    return;
+  const martlet_function_call call = {function, 0, 0};
+  v16 sum[24];
+  UNROLL for (int n = 0; n < width; n++) {
+    v16 bias = t->bias ? load16(t->bias + n * LANES) : zero16();
+    UNROLL for (int r = 0; r < row_count; r++) sum[r * width + n] = bias;
   }
-  int last = (job->shape->in_channels - 1) % LANES + 1, is_plain = job->shape->plain_output, max_rows;
-  size_t weight_block = (size_t)plan->lanes * plan->group_blocks * LANES;
-  const product_kernel *products = products_for(plan->group_blocks, plan->lanes, &max_rows);
-  for (int group = 0; group < plan->groups; group++) {
-    const float *weights = job->weights + (size_t)group * plan->in_blocks * weight_block;
-    long tiles = (count + max_rows - 1) / max_rows;
-    for (long tile = 0; tile < tiles; tile++) {
-      long from = count * tile / tiles, to = count * (tile + 1) / tiles;
-      products[to - from](
-        rows + from * plan->lanes, block_stride, plan->in_blocks, last, 1, no_offset, first_tap, weights, weight_block,
-        is_plain ? sums + from * plan->group_blocks * LANES : sums);
-      if (is_plain) continue;
-      long positions[24];
-      for (long i = from; i < to; i++) positions[i - from] = (long)start + i;
-      finish(job, sample, group * plan->group_blocks, plan->group_blocks, (int)(to - from), positions, sums, partial);
+  multiply(
+    row_count, width, LANES, t->rows, t->block_stride, t->blocks, t->last_lanes, 1, no_offset, first_tap, t->weights,
+    t->weight_block, sum);
+  if (t->tail_blocks > 0)
+    multiply(
+      row_count, width, LANES, t->tail_rows, t->block_stride, t->tail_blocks, t->tail_last_lanes, 1, no_offset, first_tap,
+      t->weights + t->blocks * t->weight_block, t->weight_block, sum);
+  UNROLL for (int n = 0; n < width; n++) {
+    float *output = t->output + n * t->output_block;
+    UNROLL for (int r = 0; r < row_count; r++) sum[r * width + n] = function16(&call, sum[r * width + n]);
+    if (t->residual) {
+      const float *residual = t->residual + n * t->output_block;
+      UNROLL for (int r = 0; r < row_count; r++) sum[r * width + n] += load16(residual + r * LANES);
     }
-    if (is_plain) finish_channels(job, plan, sample, group, start, count, sums);
+    if (t->slope) {
+      v16 slope = load16(t->slope + n * LANES);
+      UNROLL for (int r = 0; r < row_count; r++) sum[r * width + n] = rectify16(sum[r * width + n], slope);
+    }
+    if (t->is_streaming) {
+      UNROLL for (int r = 0; r < row_count; r++) put(output + r * LANES, sum[r * width + n], 1);
+    } else {
+      UNROLL for (int r = 0; r < row_count; r++) store16(output + r * LANES, sum[r * width + n]);
+    }
   }
 }
 
-/// The rows of the input that a 1×1×1 kernel reads, copied to `copies` where they are changed on load or lie in two
-/// tensors.
-static const float *pointwise_source(
-  const convolution_job *job, const direct_plan *plan, int sample, size_t start, long count, float *copies,
-  size_t *block_stride) {
+#define TILE(name, rows, width, function)                               \
+  static __attribute__((noinline)) void name(const pointwise_tile *t) { \
+    compute_tile(rows, width, function, t);                             \
+  }
+TILE(identity_tile_1, MAX_ROWS, 1, MARTLET_IDENTITY)
+TILE(gelu_tile_1, MAX_ROWS, 1, MARTLET_GELU)
+#if MAX_ROWS == 24
+TILE(identity_tile_2, PAIR_ROWS, 2, MARTLET_IDENTITY)
+TILE(gelu_tile_2, PAIR_ROWS, 2, MARTLET_GELU)
+#else
+#define identity_tile_2 identity_tile_1
+#define gelu_tile_2 gelu_tile_1
+#endif
+
+/// The leading positions that whole tiles take; those behind are shared out evenly among smaller ones.
+INLINE long whole_tiles(long count, int max_rows) {
+  long rest = count % max_rows, tiles = count / max_rows;
+  if (rest > 0 && rest < max_rows / 2 && tiles > 0) tiles--;
+  return tiles * max_rows;
+}
+
+/// Whether a tile goes from the product to what is stored without leaving the registers.
+INLINE int is_one_step(const convolution_job *job) {
+  martlet_function function = job->extras->function.function;
+  return !job->shape->plain_output && !job->extras->statistics &&
+         (function == MARTLET_IDENTITY || function == MARTLET_GELU);
+}
+
+/// What a pointwise convolution reads at some positions: rows of channels, and those of the blocks behind them where they
+/// lie in a tensor of their own.
+typedef struct {
+  const float *rows, *tail_rows;
+  size_t block_stride;
+  int tail_blocks;
+} pointwise_source;
+
+/// Rows of the input from `start` on, copied to `copies` where they are changed on load, or lie in two tensors and don't
+/// fill whole tiles.
+static pointwise_source source_rows(
+  const convolution_job *job, const direct_plan *plan, int sample, size_t start, long count, float *copies) {
   size_t plane = plane_of(job->shape->out);
-  int tail = blocks_of(job->extras->tail_channels), head = plan->in_blocks - tail;
-  const float *rows = job->input + ((size_t)sample * head * plane + start) * LANES;
-  const float *tail_rows = tail ? job->extras->tail_input + ((size_t)sample * tail * plane + start) * LANES : NULL;
-  *block_stride = plane * LANES;
-  if (!job->extras->load_scale && !tail) return rows;
+  int tail = blocks_of(job->extras->tail_channels), head = plan->in_blocks - tail, max_rows;
+  products_for(plan->group_blocks, plan->lanes, &max_rows);
+  pointwise_source source = {
+    .rows = job->input + ((size_t)sample * head * plane + start) * LANES, .block_stride = plane * LANES, .tail_blocks = tail,
+    .tail_rows = tail ? job->extras->tail_input + ((size_t)sample * tail * plane + start) * LANES : NULL};
+  if (!job->extras->load_scale && (tail == 0 || (is_one_step(job) && count % max_rows == 0))) return source;
   for (int block = 0; block < plan->in_blocks; block++)
     copy_row(
       job->extras, ((size_t)sample * plan->in_blocks + block) * LANES,
-      block < head ? rows + block * *block_stride : tail_rows + (block - head) * *block_stride, count, 0, 1, count, LANES,
-      copies + (size_t)block * plan->rows * LANES);
-  *block_stride = (size_t)plan->rows * LANES;
-  return copies;
+      block < head ? source.rows + block * source.block_stride : source.tail_rows + (block - head) * source.block_stride,
+      count, 0, 1, count, LANES, copies + (size_t)block * plan->rows * LANES);
+  return (pointwise_source){.rows = copies, .block_stride = (size_t)plan->rows * LANES};
+}
+
+/// Stores another tensor's elements times the one channel that was summed up.
+static void gate_rows(const convolution_job *job, int sample, float *sums, size_t start, long count) {
+  const martlet_convolution_extras *extras = job->extras;
+  size_t plane = plane_of(job->shape->out), blocks = (size_t)blocks_of(extras->gated_channels);
+  for (long i = 0; i < count; i++) sums[i] += extras->bias ? extras->bias[0] : 0;
+  function_row(&extras->function, sums, sums, (size_t)count);
+  for (size_t block = 0; block < blocks; block++) {
+    size_t place = ((sample * blocks + block) * plane + start) * LANES;
+    for (long i = 0; i < count; i++)
+      put(
+        job->output + place + i * LANES, load16(extras->gated + place + i * LANES) * all16(sums[i]), job->is_streaming);
+  }
+}
+
+/// `count` positions of a 1×1×1 kernel from `start` on; `sums` holds the plan's sum_floats.
+static void pointwise_rows(
+  const convolution_job *job, const direct_plan *plan, int sample, const pointwise_source *source, size_t start,
+  long count, float *sums, double *partial) {
+  static const long no_offset[1] = {0};
+  static const int first_tap[1] = {0};
+  const martlet_convolution *s = job->shape;
+  const martlet_convolution_extras *extras = job->extras;
+  if (is_narrow(s)) {
+    narrow_source narrow = {
+      .rows = source->rows, .weights = job->weights, .block_stride = source->block_stride, .blocks = plan->in_blocks,
+      .taps = 1, .outputs = s->out_channels, .offsets = no_offset, .tap_of = first_tap};
+    narrow_rows(&narrow, count, sums, (size_t)plan->rows, 1);
+    if (extras->gated)
+      gate_rows(job, sample, sums, start, count);
+    else
+      finish_rows(job, sample, 0, s->out_channels, sums, (size_t)plan->rows, start, count);
+    return;
+  }
+  int last = (s->in_channels - 1) % LANES + 1, max_rows;
+  size_t weight_block = (size_t)plan->lanes * plan->group_blocks * LANES, plane = plane_of(s->out);
+  const product_kernel *products = products_for(plan->group_blocks, plan->lanes, &max_rows);
+  int is_gelu = extras->function.function == MARTLET_GELU;
+  void (*compute)(const pointwise_tile *) =
+    plan->group_blocks == 2 ? (is_gelu ? gelu_tile_2 : identity_tile_2) : (is_gelu ? gelu_tile_1 : identity_tile_1);
+  long whole = is_one_step(job) ? whole_tiles(count, max_rows) : 0, tiles = (count - whole + max_rows - 1) / max_rows;
+  for (int group = 0; group < plan->groups; group++) {
+    int block = group * plan->group_blocks;
+    size_t place = (((size_t)sample * blocks_of(s->out_channels) + block) * plane + start) * LANES;
+    pointwise_tile tile = {
+      .rows = source->rows, .block_stride = source->block_stride, .blocks = plan->in_blocks - source->tail_blocks,
+      .last_lanes = source->tail_blocks > 0 ? LANES : last, .tail_rows = source->tail_rows,
+      .tail_blocks = source->tail_blocks, .tail_last_lanes = last,
+      .weights = job->weights + (size_t)group * plan->in_blocks * weight_block, .weight_block = weight_block,
+      .bias = extras->bias ? extras->bias + block * LANES : NULL,
+      .slope = extras->slope ? extras->slope + block * LANES : NULL,
+      .residual = extras->residual ? extras->residual + place : NULL, .output = job->output + place,
+      .output_block = plane * LANES, .is_streaming = job->is_streaming};
+    for (long from = 0; from < whole; from += max_rows) {
+      compute(&tile);
+      tile.rows += max_rows * LANES, tile.output += max_rows * LANES;
+      if (tile.tail_rows) tile.tail_rows += max_rows * LANES;
+      if (tile.residual) tile.residual += max_rows * LANES;
+    }
+    for (long index = 0; index < tiles; index++) {
+      long from = whole + (count - whole) * index / tiles, to = whole + (count - whole) * (index + 1) / tiles;
+      products[to - from](
+        source->rows + from * LANES, source->block_stride, plan->in_blocks, last, 1, no_offset, first_tap, tile.weights,
+        weight_block, s->plain_output ? sums + from * plan->group_blocks * LANES : sums);
+      if (s->plain_output) continue;
+      long positions[24];
+      for (long i = from; i < to; i++) positions[i - from] = (long)start + i;
+      finish(job, sample, block, plan->group_blocks, (int)(to - from), positions, sums, partial);
+    }
+    if (s->plain_output) finish_channels(job, plan, sample, group, start, count, sums);
+  }
 }
 
 /// All positions of a 1×1×1 kernel, as one long row.
@@ -502,11 +649,35 @@ static void pointwise_piece(convolution_job *job, long piece, int thread) {
   size_t plane = plane_of(s->out), start = (size_t)(piece % plan->pieces_per_sample) * (size_t)plan->rows;
   long count = (long)(plane - start < (size_t)plan->rows ? plane - start : (size_t)plan->rows);
   float *scratch = job->scratch + (size_t)thread * plan->copy_floats;
-  size_t block_stride;
-  const float *rows = pointwise_source(job, plan, sample, start, count, scratch, &block_stride);
+  pointwise_source source = source_rows(job, plan, sample, start, count, scratch);
   double *partial = job->partial ? job->partial + (size_t)piece * blocks_of(s->out_channels) * 2 * LANES : NULL;
   float *sums = scratch + plan->copy_floats - plan->sum_floats;
-  pointwise_rows(job, plan, sample, rows, block_stride, start, count, sums, partial);
+  pointwise_rows(job, plan, sample, &source, start, count, sums, partial);
+}
+
+/// The weights and bias of a convolution of one tap with the scale and shift of a sample's loading in them.
+void NAME(fold_load)(void *context, long sample, int thread) {
+  (void)thread;
+  const folding *f = context;
+  const martlet_convolution *s = f->shape;
+  const martlet_convolution_extras *extras = f->extras;
+  int in_blocks = blocks_of(s->in_channels), out_blocks = blocks_of(s->out_channels);
+  size_t weight_count = (size_t)in_blocks * out_blocks * LANES * LANES, width = (size_t)f->group_blocks * LANES;
+  float *weights = f->folded + (size_t)sample * f->stride, *bias = weights + weight_count;
+  const float *scales = extras->load_scale + (size_t)sample * in_blocks * LANES;
+  const float *shifts = extras->load_shift + (size_t)sample * in_blocks * LANES;
+  for (int block = 0; block < out_blocks; block++) {
+    size_t group = (size_t)(block / f->group_blocks), first = (size_t)(block % f->group_blocks) * LANES;
+    const float *from = f->weights + group * (size_t)in_blocks * LANES * width + first;
+    float *to = weights + (from - f->weights);
+    d16 sum = __builtin_convertvector(extras->bias ? load16(extras->bias + block * LANES) : zero16(), d16);
+    for (int channel = 0; channel < in_blocks * LANES; channel++) {
+      v16 weight = load16(from + (size_t)channel * width);
+      store16(to + (size_t)channel * width, weight * scales[channel]);
+      sum += __builtin_convertvector(weight, d16) * (double)shifts[channel];
+    }
+    store16(bias + block * LANES, __builtin_convertvector(sum, v16));
+  }
 }
 
 /// Positions through two 1×1×1 kernels; what comes between lies in the second's scratch.
@@ -518,17 +689,24 @@ void NAME(pair_piece)(convolution_job *second, long piece, int thread) {
   long count = (long)(plane - start < (size_t)plan->rows ? plane - start : (size_t)plan->rows);
   float *hidden = second->scratch + (size_t)thread * plan->copy_floats;
   float *copies = hidden + (size_t)plan->in_blocks * plan->rows * LANES, *sums = hidden + plan->copy_floats - plan->sum_floats;
-  size_t block_stride;
-  const float *rows = pointwise_source(first, plan_before, sample, start, count, copies, &block_stride);
+  convolution_job job = *first;
+  martlet_convolution_extras extras = *first->extras;
+  if (second->folded) {
+    job.weights = second->folded + (size_t)sample * second->folded_stride;
+    extras.bias = job.weights + second->folded_stride - blocks_of(first->shape->out_channels) * LANES;
+    extras.load_scale = extras.load_shift = extras.load_slope = NULL;
+    job.extras = &extras;
+  }
+  pointwise_source source = source_rows(&job, plan_before, sample, start, count, copies);
   // The first's outputs are a tensor of its own for these positions.
   martlet_convolution shape = *first->shape;
   shape.out[0] = shape.out[1] = 1, shape.out[2] = plan->rows;
-  convolution_job job = *first;
   job.shape = &shape, job.output = hidden;
-  pointwise_rows(&job, plan_before, 0, rows, block_stride, 0, count, sums, NULL);
+  pointwise_rows(&job, plan_before, 0, &source, 0, count, sums, NULL);
   double *partial =
     second->partial ? second->partial + (size_t)piece * blocks_of(second->shape->out_channels) * 2 * LANES : NULL;
-  pointwise_rows(second, plan, sample, hidden, (size_t)plan->rows * LANES, start, count, sums, partial);
+  source = (pointwise_source){.rows = hidden, .block_stride = (size_t)plan->rows * LANES};
+  pointwise_rows(second, plan, sample, &source, start, count, sums, partial);
 }
 
 /// One row of a plain tensor with at most four channels from one with few channels: vectors lie along the row.

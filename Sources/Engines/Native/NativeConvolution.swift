@@ -24,6 +24,8 @@ struct NativeConvolution {
   var residual: Value?
   var residualForm, tailForm: NativeValue?
   var slopes: [Float]?
+  /// What the function of the one output channel is multiplied with; the products are what is stored.
+  var gated: NativeValue?
   /// What comes out behind all that is absorbed.
   var value: Value
   /// Whether `value` is an output of the graph.
@@ -31,8 +33,9 @@ struct NativeConvolution {
 
   var isPlainInput: Bool { from[1] <= 4 }
   var isPlainOutput: Bool {
-    !isDepthwise && function.function == MARTLET_IDENTITY
-      && (to[1] <= 4 || (isOutput && (to[1] <= 16 || (isPointwise && !isPlainInput))))
+    gated != nil
+      || !isDepthwise && function.function == MARTLET_IDENTITY
+        && (to[1] <= 4 || (isOutput && (to[1] <= 16 || (isPointwise && !isPlainInput))))
   }
 
   /// Whether the kernels of convolutions without groups take it.
@@ -91,7 +94,7 @@ struct NativeConvolution {
 struct ChannelFactors: Sendable {
   let bias, slope: FixedFloats?
   let function: martlet_function_call
-  let residual, tail: NativeValue?
+  let residual, tail, gated: NativeValue?
 
   init(_ layer: NativeConvolution) {
     let channels = layer.to[1]
@@ -101,6 +104,7 @@ struct ChannelFactors: Sendable {
     function = layer.function
     residual = layer.residualForm
     tail = layer.tailForm
+    gated = layer.gated
   }
 }
 
@@ -116,6 +120,10 @@ extension NativeRun {
     if let tail = factors.tail {
       extras.tail_input = UnsafePointer(pointer(tail.slot))
       extras.tail_channels = Int32(tail.shape[1])
+    }
+    if let gated = factors.gated {
+      extras.gated = UnsafePointer(pointer(gated.slot))
+      extras.gated_channels = Int32(gated.shape[1])
     }
     extras.bias = factors.bias?.pointer
     extras.function = factors.function
@@ -202,7 +210,29 @@ extension NativePlanner {
     }
     layer.residual = try absorbAddition(&layer.value)
     layer.slopes = try absorbRectifier(&layer.value)
+    try absorbGate(&layer)
     layer.isOutput = outputValues.contains(layer.value)
     layer.shape.plain_output = layer.isPlainOutput ? 1 : 0
+  }
+
+  /// An attention gate: the product of a tensor with a function of the one channel that comes out.
+  private mutating func absorbGate(_ layer: inout NativeConvolution) throws {
+    guard layer.isPointwise, !layer.isPlainInput, layer.to[1] == 1, layer.isPlainOutput, layer.residual == nil,
+      layer.slopes == nil
+    else { return }
+    var (value, nodes, function) = (layer.value, [Int](), layer.function)
+    if let next = onlyConsumer(value), next.node.inputs[0] == value, let call = functionCall(next.node) {
+      function = call
+      nodes.append(next.index)
+      value = next.node.outputs[0]
+    }
+    guard let product = onlyConsumer(value), product.node.operator == "Mul",
+      let other = product.node.inputs.compactMap(\.self).first(where: { $0 != value }),
+      let form = blockedForm(other), form.load == nil, form.shape[0] == layer.to[0], form.shape[2...] == layer.to[2...]
+    else { return }
+    absorbed.formUnion(nodes + [product.index])
+    layer.function = function
+    layer.gated = form
+    layer.value = product.node.outputs[0]
   }
 }

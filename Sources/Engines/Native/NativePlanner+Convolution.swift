@@ -100,6 +100,12 @@ extension NativePlanner {
 
   /// A slot for what comes out, and one for its statistics where a normalisation reads it.
   mutating func convolutionResult(_ layer: NativeConvolution) throws -> NativeValue {
+    if let gated = layer.gated {
+      let result = NativeValue(
+        slot: try resultSlot(layer.value, gated.shape, isBlocked: true), shape: gated.shape, isBlocked: true)
+      define(layer.value, result)
+      return result
+    }
     let isBlocked = !layer.isPlainOutput
     if !isBlocked, let output = soleOutput(layer.value) {
       var result = NativeValue(slot: arena.allocate(0), shape: layer.to)

@@ -10,9 +10,7 @@ package struct PaddingFolding: RewriteRule {
   package init() {}
 
   package func patch(_ node: Node, _ index: GraphIndex) throws -> Patch? {
-    guard let padding = index.producer(of: node.inputs[0], "Pad"), let input = padding.inputs[0],
-      padding.string("mode") ?? "constant" == "constant", let pads = index.ints(padding.inputs[1]),
-      padding.inputs.count < 3 || padding.inputs[2] == nil || index.scalar(padding.inputs[2]) == 0,
+    guard let padding = index.producer(of: node.inputs[0], "Pad"), let (input, pads) = index.zeroPadding(padding),
       let weight = index.constant(node.inputs[1])?.shape.dimensions
     else { return nil }
     let rank = pads.count / 2
