@@ -1309,6 +1309,63 @@ static void finish_tiles(
   }
 }
 
+/// The lines of a tensor along the width that tiles read: `window` elements along each axis, `step` from one tile to the next.
+typedef struct {
+  const float *tensor;
+  const int *extents;
+  int blocks, first[3], window[3], step[3];
+} tile_lines;
+
+static tile_lines window_lines(const convolution_job *job) {
+  const martlet_convolution *s = job->shape;
+  winograd_stride stride = stride_of(job->kernel);
+  tile_size size = tile_of(job->kernel);
+  int m[3] = {size.depth, size.height, size.width};
+  tile_lines lines = {.tensor = job->input, .extents = s->in, .blocks = blocks_of(s->in_channels)};
+  for (int axis = 0; axis < 3; axis++) {
+    lines.first[axis] = stride == TRANSPOSED_TWO ? 0 : -s->pad[axis];
+    lines.window[axis] = window_of(m[axis], taps_of(job->kernel), stride);
+    lines.step[axis] = step_of(m[axis], stride);
+  }
+  return lines;
+}
+
+static tile_lines residual_lines(const convolution_job *job) {
+  const martlet_convolution *s = job->shape;
+  tile_size size = tile_of(job->kernel);
+  return (tile_lines){
+    .tensor = job->extras->residual, .extents = s->out, .blocks = blocks_of(s->out_channels),
+    .window = {size.depth, size.height, size.width}, .step = {size.depth, size.height, size.width}};
+}
+
+/// Brings a part of what runs of tiles read towards the processor while it computes something else; there are as many parts
+/// as rows of points.
+static void fetch_lines(
+  const convolution_job *job, const tile_lines *lines, int sample, const tile_run *runs, int run_count, int part) {
+  const winograd_plan *plan = job->plan;
+  const int *dilation = job->shape->dilation, *extents = lines->extents;
+  int high = lines->window[1], of_run = lines->window[0] * high, count = of_run * run_count;
+  for (int line = count * part / plan->rows; line < count * (part + 1) / plan->rows; line++) {
+    const tile_run *run = &runs[line / of_run];
+    const tile_place *place = &run->place;
+    int z = line / high % lines->window[0], h = line % high;
+    // The tiles above have read the rest.
+    if (h < high - lines->step[1] && place->tile[1] > 0) continue;
+    int d = place->sub[0] + lines->first[0] + dilation[0] * (place->tile[0] * lines->step[0] + z);
+    int y = place->sub[1] + lines->first[1] + dilation[1] * (place->tile[1] * lines->step[1] + h);
+    if (d < 0 || d >= extents[0] || y < 0 || y >= extents[1]) continue;
+    int x = place->sub[2] + lines->first[2] + dilation[2] * place->tile[2] * lines->step[2];
+    int end = x + dilation[2] * ((run->count - 1) * lines->step[2] + lines->window[2]);
+    if (end > extents[2]) end = extents[2];
+    while (x < 0) x += dilation[2];
+    for (int block = 0; block < lines->blocks; block++) {
+      size_t row = ((((size_t)sample * lines->blocks + block) * extents[0] + d) * extents[1] + y) * extents[2];
+      for (int column = x; column < end; column += dilation[2])
+        __builtin_prefetch(lines->tensor + (row + column) * LANES, 0, 2);
+    }
+  }
+}
+
 void NAME(winograd_block)(convolution_job *job, long piece, int thread) {
   const winograd_plan *plan = job->plan;
   int sample = (int)(piece / plan->blocks);
@@ -1323,8 +1380,16 @@ void NAME(winograd_block)(convolution_job *job, long piece, int thread) {
   int run_count = runs_of(job, from, to, runs);
   for (int in = 0; in < plan->in_blocks; in++)
     for (int run = 0; run < run_count; run++) input_columns(job, sample, in, &runs[run], columns);
-  for (int row = 0; row < plan->rows; row++)
+  // The thread's next block is probably the one behind.
+  tile_run next[MAX_BLOCK_TILES];
+  long next_to = to + plan->block_tiles < plan->tile_count ? to + plan->block_tiles : plan->tile_count;
+  int next_count = to < plan->tile_count ? runs_of(job, to, next_to, next) : 0;
+  tile_lines windows = window_lines(job), residual = residual_lines(job);
+  for (int row = 0; row < plan->rows; row++) {
+    fetch_lines(job, &windows, sample, next, next_count, row);
+    if (residual.tensor) fetch_lines(job, &residual, sample, runs, run_count, row);
     row_products(job, row, runs, run_count, (int)(to - from), 0, plan->groups, columns, v, m, y);
+  }
   for (int group = 0; group < plan->groups; group++) finish_tiles(job, sample, group, from, to, from, y, partial);
 }
 
