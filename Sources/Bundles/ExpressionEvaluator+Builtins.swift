@@ -11,13 +11,16 @@ import PythonSyntax
 /// The builtin functions that configs use.
 extension ExpressionEvaluator {
   static let builtins: Set<String> = [
-    "abs", "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "range", "round", "set", "slice",
+    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "range", "round",
+    "set", "slice",
     "sorted", "str", "sum", "tuple", "zip",
   ]
 
   func callBuiltin(_ call: CallArguments) throws -> PythonValue {
     switch call.function {
     case "abs": return try absolute(try only(call))
+    case "all": return .bool(try elements(of: try only(call)).allSatisfy(\.isTrue))
+    case "any": return .bool(try elements(of: try only(call)).contains(where: \.isTrue))
     case "bool": return .bool(try optional(call)?.isTrue ?? false)
     case "dict": return .dictionary(try dictionary(call))
     case "enumerate": return .list(try enumerated(call))

@@ -17,7 +17,7 @@ extension ArgumentReader {
   }
 
   /// One value per key: a list of as many as there are keys, or one value for all.
-  private mutating func perKey<Value>(
+  mutating func perKey<Value>(
     _ name: String, count: Int, default fallback: Value, expected: String, _ read: (PlainValue) -> Value?
   ) throws -> [Value] {
     guard let value = present(name) else { return Array(repeating: fallback, count: count) }
@@ -124,7 +124,7 @@ extension ArgumentReader {
 
 extension PlainValue {
   /// The text of a string or of a library's symbol.
-  fileprivate var choiceName: String? {
+  var choiceName: String? {
     switch self {
     case .string(let text), .symbol(let text): text
     default: nil

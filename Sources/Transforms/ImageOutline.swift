@@ -11,6 +11,8 @@ package struct ImageOutline: Sendable, Equatable {
   package var storedBytes: Int
   /// Channels and spatial axes after the transforms: `[C, X, Y, Z]` or `[C, X, Y]`.
   package var shape: [Int]
+  /// What a transform or its inverse needs beside the voxels before and after it, at the most, in bytes.
+  package var workingBytes = 0
 
   package init(storedVoxels: Int, storedBytes: Int, shape: [Int]) {
     self.storedVoxels = storedVoxels
@@ -26,6 +28,13 @@ package struct ImageOutline: Sendable, Equatable {
 protocol OutliningTransform: KeyedTransform {
   /// - Parameter image: Its voxels are a view of a single element; they stay one.
   func outline(_ image: inout TransformedImage, index: Int) throws
+  /// The bytes that it or its inverse needs beside the voxels before and after it.
+  /// - Parameter image: Before it.
+  func workingBytes(for image: TransformedImage, index: Int) -> Int
+}
+
+extension OutliningTransform {
+  func workingBytes(for image: TransformedImage, index: Int) -> Int { 0 }
 }
 
 /// Those that only move, cut and pad do the same to a single element that is seen as many.
@@ -54,6 +63,7 @@ extension Compose {
       guard let index = step.keys.names.firstIndex(of: key), let step = step as? any OutliningTransform else {
         continue
       }
+      outline.workingBytes = max(outline.workingBytes, step.workingBytes(for: image, index: index))
       guard (try? step.outline(&image, index: index)) != nil else { return nil }
     }
     outline.shape = image.voxels.shape.dimensions

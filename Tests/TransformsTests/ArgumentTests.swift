@@ -94,8 +94,11 @@ import Transforms
     ("Orientationd", "axcodes", PlainValue.string("RAX")),
     ("Orientationd", "axcodes", .string("RRS")),
     ("Spacingd", "mode", .string("bicubic")),
-    ("Spacingd", "mode", .int(3)),
-    ("Spacingd", "padding_mode", .string("wrap")),
+    ("Spacingd", "mode", .int(6)),
+    ("Spacingd", "mode", .int(-1)),
+    ("Spacingd", "padding_mode", .string("mirror")),
+    ("SaveImaged", "mode", .int(7)),
+    ("GaussianSmoothd", "approx", .string("box")),
     ("Spacingd", "lazy", .bool(true)),
     ("Spacingd", "dtype", .symbol("torch.float16")),
     ("Spacingd", "pixdim", .list([])),
@@ -116,11 +119,59 @@ import Transforms
       case "Spacingd": ["pixdim": .double(1)]
       case "CropForegroundd": ["source_key": .string("image")]
       case "Resized": ["spatial_size": .int(3)]
+      case "GaussianSmoothd": ["sigma": .double(1)]
       default: [:]
       }
     #expect(message(target, arguments) == "")
     arguments[argument] = value
     #expect(message(target, arguments).contains("'\(argument)'"))
+  }
+
+  /// PyTorch has no padding like SciPy's 'mirror', which only splines take.
+  @Test func aMirroredSplineHasNoInverseOfNearestVoxels() throws {
+    let spacing: OrderedDictionary<String, PlainValue> = [
+      "pixdim": .double(0.7), "mode": .int(3), "padding_mode": .string("mirror"),
+    ]
+    var all: OrderedDictionary<String, PlainValue> = ["keys": .string("image")]
+    all.merge(spacing) { $1 }
+    for (nearest, isPossible) in [(false, true), (true, false)] {
+      var sample = Sample([
+        "image": .image(TransformedImage(voxels: Tensor(.float32, [1, 4, 5, 3]), affine: .identity))
+      ])
+      let transform = try build("Spacingd", spacing)
+      try transform.apply(&sample)
+      let inversion = try build(
+        "Invertd",
+        [
+          "orig_keys": .string("image"), "nearest_interp": .bool(nearest),
+          "transform": .component(
+            Component(target: "Spacingd", arguments: all, path: "preprocessing#transforms#2")),
+        ])
+      if isPossible {
+        try inversion.apply(&sample)
+        #expect(try sample.image("image", for: "the test").voxels.shape == [1, 4, 5, 3])
+      } else {
+        let error = #expect(throws: (any Error).self) { try inversion.apply(&sample) }
+        #expect("\(error.map { "\($0)" } ?? "")".contains("'mirror'"))
+      }
+    }
+  }
+
+  @Test func imagesAreJoinedAlongAnAxisThatTheyHave() throws {
+    let image = TransformedImage(voxels: Tensor(.float32, [1, 4, 5, 3]), affine: .identity)
+    let other = TransformedImage(voxels: Tensor(.float32, [1, 4, 6, 3]), affine: .identity)
+    for (axis, shape) in [(2, [1, 4, 11, 3]), (-2, [1, 4, 11, 3]), (0, nil), (1, nil), (4, nil), (-5, nil)] {
+      var sample = Sample(["image": .image(image), "b": .image(other)])
+      let transform = try build(
+        "ConcatItemsd",
+        ["keys": .list([.string("image"), .string("b")]), "name": .string("image"), "dim": .int(axis)])
+      if let shape {
+        try transform.apply(&sample)
+        #expect(try sample.image("image", for: "the test").voxels.shape.dimensions == shape)
+      } else {
+        #expect(throws: TransformError.self) { try transform.apply(&sample) }
+      }
+    }
   }
 
   @Test func aMissingArgumentIsNamed() {

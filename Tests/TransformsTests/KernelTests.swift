@@ -57,6 +57,34 @@ import Transforms
     }
   }
 
+  @Test(arguments: 0...5, ["nearest", "grid-constant", "reflect", "mirror", "wrap", "grid-wrap", "constant"])
+  func aSplineGoesThroughItsSamples(_ order: Int, _ outside: String) throws {
+    for shape in [[2, 6, 5, 7], [1, 3, 2, 4]] as [Shape] {
+      let voxels = noise(shape)
+      // Every second voxel of the result lies on one of the image.
+      for fastest in [0, 1, 3] {
+        let result = try apply(
+          "Spacingd",
+          ["pixdim": .double(0.5), "mode": .int(order), "padding_mode": .string(outside)],
+          stored(voxels, fastest: fastest, reversed: fastest == 1)
+        ).voxels.copy()
+        let extents = result.shape.dimensions
+        #expect(extents == [shape[0]] + shape.dimensions.dropFirst().map { 2 * $0 - 1 })
+        let (fine, coarse) = (result.array(of: Float.self), voxels.array(of: Float.self))
+        var largest: Float = 0
+        for (place, value) in coarse.enumerated() {
+          let z = place % shape[3]
+          let y = place / shape[3] % shape[2]
+          let x = place / shape[3] / shape[2] % shape[1]
+          let channel = place / shape[3] / shape[2] / shape[1]
+          let twin = ((channel * extents[1] + 2 * x) * extents[2] + 2 * y) * extents[3] + 2 * z
+          largest = max(largest, abs(fine[twin] - value))
+        }
+        #expect(Double(largest) / 10 <= Tolerance.transform, "order \(order), \(outside): \(largest)")
+      }
+    }
+  }
+
   @Test func interpolationOfALinearFieldIsThatField() throws {
     func field(_ shape: [Int], _ spacing: [Double]) -> Tensor {
       var values: [Float] = []

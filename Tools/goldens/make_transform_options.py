@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write goldens of transform arguments that the transform corpus doesn't reach.
 
-Usage: make_transform_options.py OUTDIR      (needs torch, monai, nibabel, numpy)
+Usage: make_transform_options.py OUTDIR      (needs torch, monai, nibabel, numpy, scipy, scikit-image 0.26)
 The layout of OUTDIR is that of the transform corpus: cases.json, <case>.npy,
 <case>.affine.npy, <case>.pred_in.npy, and images/ with what is added here (small, and a plane).
 """
@@ -9,6 +9,7 @@ import json, os, sys, warnings
 warnings.filterwarnings("ignore")
 import nibabel as nib, numpy as np, torch
 from monai.bundle import ConfigParser
+from skimage.measure import label
 
 out = sys.argv[1]
 os.makedirs(out + "/images", exist_ok=True)
@@ -32,6 +33,9 @@ L = [T("LoadImaged"), T("EnsureChannelFirstd")]
 O = T("Orientationd", axcodes="RAS")
 def S(pixdim, **kw): return T("Spacingd", pixdim=pixdim, **kw)
 def I(nearest): return {"_target_": "Invertd", **P, "transform": "@preprocessing", "orig_keys": "image", "nearest_interp": nearest}
+def applied(transforms):
+    config = ConfigParser({"c": {"_target_": "Compose", "transforms": transforms}})
+    return config.get_parsed_content("c")({"image": f"{out}/images/small.nii.gz"})["image"].as_tensor().numpy()
 cases = {}
 for im in ("small", "turned", "axes"):
     cases[f"reflection_{im}"] = (im, L + [S([1.0, 1.0, 1.0], padding_mode="reflection")], None)
@@ -149,6 +153,54 @@ for name, t in {
 }.items():
     cases[f"{name}_plane"] = ("plane", L + [t], None)
     cases[f"invert_{name}_plane"] = ("plane", L + [t], [I(False)])
+
+# Splines, and what lies outside, by SciPy's and PyTorch's names.
+for im in ("small", "turned", "axes"):
+    for order in range(6):
+        cases[f"spline_{order}_{im}"] = (im, L + [S([1.0, 1.3, 1.7], mode=order)], None)
+for padding in ("nearest", "constant", "grid-constant", "reflect", "grid-mirror", "mirror", "wrap", "grid-wrap", "zeros", "reflection"):
+    cases[f"spline_outside_{padding}"] = ("turned", L + [S([1.3, 1.1, 1.7], diagonal=True, mode=3, padding_mode=padding)], None)
+    if padding != "mirror":
+        cases[f"linear_outside_{padding}"] = ("turned", L + [S([1.3, 1.1, 1.7], diagonal=True, padding_mode=padding)], None)
+for order, padding in ((2, "grid-constant"), (4, "wrap"), (5, "reflect"), (0, "constant"), (1, "mirror")):
+    cases[f"spline_{order}_{padding}"] = ("turned", L + [S([1.3, 1.1, 1.7], diagonal=True, mode=order, padding_mode=padding)], None)
+for order in (1, 3):
+    cases[f"spline_corners_{order}"] = ("turned", L + [S([1.0, 1.3, 1.7], mode=order, align_corners=True)], None)
+    cases[f"spline_plane_{order}"] = ("plane", L + [S([1.0, 0.9], mode=order)], None)
+cases["spline_float"] = ("small", L + [S([1.0, 1.3, 1.7], mode=3, dtype=None)], None)
+for nearest in (False, True):
+    n = "nearest" if nearest else "spline"
+    cases[f"invert_spline_{n}_small"] = ("small", L + [O, S([1.0, 1.3, 1.7], mode=3)], [I(nearest)])
+    cases[f"invert_spline_{n}_turned"] = ("turned", L + [S([1.3, 1.1, 1.7], diagonal=True, mode=2, padding_mode="grid-wrap")], [I(nearest)])
+# The classes of an inverted spline, whose labels are found afterwards.
+cases["invert_spline_labels"] = ("small", L + [T("ScaleIntensityd", minv=1, maxv=150), S([1.0, 1.3, 1.7], mode=3)], [I(False), {"_target_": "AsDiscreted", **P, "argmax": True}])
+for name, t in {"0": {"spatial_size": [13, 7, 11], "mode": 0}, "1": {"spatial_size": [13, 7, 11], "mode": 1}}.items():
+    cases[f"resize_order_{name}"] = ("small", L + [T("Resized", **t)], None)
+    cases[f"invert_resize_order_{name}"] = ("small", L + [T("Resized", **t)], [I(False)])
+cases["resize_order_3"] = ("plane", L + [T("Resized", spatial_size=[9, 19], mode=3)], None)
+C2 = L + [T("CopyItemsd", names=["b"]), {"_target_": "ScaleIntensityd", "keys": "b", "minv": 0, "maxv": 100}]
+for axis in (1, -1, 2):
+    cases[f"concat_{axis}"] = ("small", C2 + [{"_target_": "ConcatItemsd", "keys": ["image", "b"], "name": "image", "dim": axis}, {"_target_": "DeleteItemsd", "keys": ["b"]}], None)
+for name, sigma in {"": [0.5, 1.5, 2.0], "_wide": 2.5, "_none": [0.0, 1.0, 0.3]}.items():
+    cases[f"smooth_scalespace{name}"] = ("small", L + [T("GaussianSmoothd", sigma=sigma, approx="scalespace")], None)
+for dtype in ("uint8", "int16"):
+    top = 255 if dtype == "uint8" else 32000
+    U = L + [T("ScaleIntensityd", minv=0, maxv=top), T("CastToTyped", dtype=f"$torch.{dtype}")]
+    for offset in (100, 100.5, -60, -60.25, 1000):
+        for safe in (False, True):
+            # A float that doesn't fit an integer becomes what the machine's conversion makes of it.
+            if safe or dtype == "uint8" or isinstance(offset, int):
+                cases[f"shift_{dtype}_{offset}{'_safe' if safe else ''}"] = ("small", U + [T("ShiftIntensityd", offset=offset, safe=safe)], None)
+# Regions of exactly min_size.
+M2 = L + [T("Lambdad", func="$lambda x: ((x > 60) & (x < 90)).float()")]
+sizes = sorted(set(np.bincount(label(applied(M2)[0], connectivity=1).ravel())[1:]))
+for size in (sizes[0], sizes[len(sizes) // 2]):
+    for independent in (True, False):
+        cases[f"remove_exactly_{size}_{'each' if independent else 'all'}"] = ("small", M2 + [T("RemoveSmallObjectsd", min_size=int(size), independent_channels=independent)], None)
+cases["remove_one_less"] = ("small", M2 + [T("RemoveSmallObjectsd", min_size=int(sizes[len(sizes) // 2]) - 1)], None)
+L3 = V[:-1] + [T("AsDiscreted", rounding="torchrounding")]
+counts = np.bincount(applied(L3).ravel().astype(int))
+cases["remove_exactly_label"] = ("small", L3 + [T("RemoveSmallObjectsd", min_size=int(counts[1:].min()))], None)
 
 index = {}
 for name, (im, pre, post) in cases.items():

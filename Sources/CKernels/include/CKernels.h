@@ -11,5 +11,6 @@
 #include "pointwise.h"
 #include "resample.h"
 #include "sha256.h"
+#include "spline.h"
 #include "thread_pool.h"
 #include "window.h"

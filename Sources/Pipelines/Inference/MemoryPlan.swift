@@ -112,7 +112,8 @@ extension BundlePipeline {
     let original = outline.storedVoxels / max(outline.shape.first ?? 1, 1)
     var plan = MemoryPlan()
     // The file's voxels become float32, then those of the grid that the network sees.
-    plan.preprocessing = outline.storedVoxels * float + max(outline.storedBytes, outline.voxels * float)
+    plan.preprocessing =
+      outline.storedVoxels * float + max(outline.storedBytes, outline.voxels * float) + outline.workingBytes
     plan.outputs = try definition.inferer.outputMemory(
       for: Shape([1] + outline.shape), channels: channels, isReduced: isReduced)
     plan.inference = outline.voxels * float + plan.outputs + (isReduced ? spatial * float : 0)
@@ -122,7 +123,7 @@ extension BundlePipeline {
     }
     let kept = isReduced ? 1 : channels
     let saved = isReduced || isReducedLater ? 1 : channels
-    plan.postprocessing = (outline.voxels + kept * spatial + saved * original) * float
+    plan.postprocessing = (outline.voxels + kept * spatial + saved * original) * float + outline.workingBytes
     return plan
   }
 }

@@ -41,7 +41,8 @@ enum Resampler {
   /// - Returns: `[M, X', Y', Z']`.
   /// - Throws: what `reduction` throws; `InterruptedError`.
   static func sample(
-    _ voxels: Tensor, on grid: SamplingGrid, _ options: SamplingOptions, reducing reduction: VoxelwiseSteps
+    _ voxels: Tensor, on grid: SamplingGrid, mode: InterpolationMode, padding: SamplePadding,
+    reducing reduction: VoxelwiseSteps
   ) throws -> Tensor {
     let source = voxels.converted(to: .float32)
     let planes = grid.target[0]
@@ -51,7 +52,7 @@ enum Resampler {
       try Cancellation.check()
       let range = start..<min(start + step, planes)
       let slab = try reduction.apply(
-        sample(source, on: grid.limited(to: range), mode: options.mode, padding: options.padding)
+        sample(source, on: grid.limited(to: range), mode: mode, padding: padding)
       ).contiguous()
       let channels = slab.shape[0]
       var whole = result ?? Tensor(slab.elementType, Shape([channels] + grid.target), isZeroed: false)

@@ -1,37 +1,6 @@
 import CKernels
 import Images
 
-/// How an image is sampled between its voxels.
-enum InterpolationMode: String, NamedChoice {
-  case bilinear, nearest
-
-  /// The linear modes have one name per number of axes.
-  init?(configName: String) {
-    let word = configName.split(separator: ".").last.map { $0.lowercased() } ?? configName
-    self.init(rawValue: ["linear", "trilinear"].contains(word) ? "bilinear" : word)
-  }
-}
-
-/// What lies outside an image.
-enum SamplePadding: String, NamedChoice {
-  case border, zeros, reflection
-
-  var code: Int32 {
-    switch self {
-    case .zeros: Int32(MARTLET_PADDING_ZEROS)
-    case .border: Int32(MARTLET_PADDING_BORDER)
-    case .reflection: Int32(MARTLET_PADDING_REFLECTION)
-    }
-  }
-}
-
-/// The options of `torch.nn.functional.grid_sample`.
-struct SamplingOptions: Sendable, Equatable {
-  var mode: InterpolationMode
-  var padding: SamplePadding
-  var alignCorners: Bool
-}
-
 /// Where each voxel of a target grid lies in a source grid: PyTorch's `affine_grid` and the first half of its
 /// `grid_sample`, in double precision and with the same rounding.
 ///

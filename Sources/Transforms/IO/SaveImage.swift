@@ -24,9 +24,7 @@ package struct SaveImaged: KeyedTransform {
     naming = try OutputNaming(&arguments)
     elementType = try arguments.elementType("output_dtype", default: .float32)
     resamples = try arguments.bool("resample", default: false)
-    options = SamplingOptions(
-      mode: try arguments.choice("mode", default: InterpolationMode.nearest),
-      padding: try arguments.choice("padding_mode", default: SamplePadding.border), alignCorners: false)
+    options = SamplingOptions(sampling: try arguments.samplings(1, default: .nearest)[0], alignCorners: false)
     squeezesEndAxes = try arguments.bool("squeeze_end_dims", default: true)
     try Spacingd.checkPrecision(&arguments, keys)
     if let writer = try arguments.optionalString("writer"), !writer.hasSuffix("NibabelWriter") {

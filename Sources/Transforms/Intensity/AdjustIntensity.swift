@@ -1,11 +1,6 @@
 package import Arguments
+import Foundation
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Replaces intensities on one side of a threshold: MONAI's `ThresholdIntensityd`.
 package struct ThresholdIntensityd: ImageTransform {
@@ -37,16 +32,21 @@ package struct ThresholdIntensityd: ImageTransform {
   }
 }
 
-/// Adds an offset to intensities: MONAI's `ShiftIntensityd`.
+/// Adds an offset to intensities: MONAI's `ShiftIntensityd`. Integers stay integers: a sum that doesn't fit loses its high bits,
+/// or with `safe` becomes the nearest value that does.
 package struct ShiftIntensityd: ImageTransform {
   package let keys: Keys
-  let offset: Float
+  let offset: Double
+  /// The offset where it is an integer, so that integer images are added to exactly.
+  let wholeOffset: Int?
+  let isSafe: Bool
 
   package init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
     keys = try Keys(&arguments)
-    offset = Float(try arguments.double("offset"))
-    try arguments.refuse("safe", supported: "false")
+    if case .int(let number)? = arguments.value("offset") { wholeOffset = number } else { wholeOffset = nil }
+    offset = try arguments.double("offset")
+    isSafe = try arguments.bool("safe", default: false)
     try arguments.refuse("factor_key", supported: "none: the offset alone")
     arguments.ignore("meta_keys", "meta_key_postfix")
     try arguments.finish()
@@ -54,10 +54,27 @@ package struct ShiftIntensityd: ImageTransform {
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
     let type = image.voxels.elementType
-    VoxelMath.update(&image.voxels) { elements, count in
+    if type.isInteger {
+      image.voxels = shifted(image.voxels)
+      return
+    }
+    VoxelMath.update(&image.voxels) { [offset = Float(offset)] elements, count in
       for place in 0..<count { elements[place] += offset }
     }
     image.voxels = image.voxels.converted(to: type)
+  }
+
+  /// PyTorch adds an integer within the type, and a fraction in float32.
+  private func shifted(_ integers: Tensor) -> Tensor {
+    let type = integers.elementType
+    let bits = type.byteCount * 8 - (type.isSigned ? 1 : 0)
+    let limits = (low: type.isSigned ? -Foundation.pow(2, Double(bits)) : 0, high: Foundation.pow(2, Double(bits)) - 1)
+    let sums = integers.wideIntegers().map { value -> Int128 in
+      if let wholeOffset { return value + Int128(wholeOffset) }
+      let sum = Double(Float(value) + Float(offset))
+      return Int128(Int64(saturating: isSafe ? min(max(sum, limits.low), limits.high) : sum))
+    }
+    return Tensor(wrapping: sums, type, integers.shape)
   }
 }
 

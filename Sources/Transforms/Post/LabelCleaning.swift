@@ -91,7 +91,8 @@ package struct KeepLargestConnectedComponentd: ImageTransform {
   }
 }
 
-/// Removes what has fewer voxels than `min_size`: MONAI's `RemoveSmallObjectsd`.
+/// Removes what has at most `min_size` voxels: MONAI's `RemoveSmallObjectsd` with scikit-image 0.26, which takes the number
+/// for the largest size to remove. (With older versions of it a region of exactly that size stays.)
 ///
 /// Masks lose their small connected regions, over the channels too; label maps with values above 1 lose the labels that
 /// are small as a whole.
@@ -117,40 +118,40 @@ package struct RemoveSmallObjectsd: ImageTransform {
   package func apply(to image: inout TransformedImage, index: Int) throws {
     let shape = image.voxels.shape.dimensions
     let connectivity = try checkedConnectivity(connectivity, rank: shape.count, transform: name)
-    var smallest = minimum
+    var largest = minimum
     if isVolume {
       let voxel = SpacingGeometry.spacing(of: image.affine.matrix(rank: image.spatialRank)).reduce(1, *)
-      smallest = (minimum / voxel).rounded(.up)
+      largest = (minimum / voxel).rounded(.up)
     }
     let type = image.voxels.elementType
     image.voxels.becomeDenseFloat()
     image.voxels.withMutableElements(of: Float.self) { elements in
       guard let first = elements.first, elements.contains(where: { $0 != first }) else { return }
       if isPerChannel, (elements.max() ?? 0) > 1 {
-        removeLabels(elements, smallerThan: smallest)
+        removeLabels(elements, upTo: largest)
       } else {
-        removeRegions(elements, shape: shape, connectivity: connectivity, smallerThan: smallest)
+        removeRegions(elements, shape: shape, connectivity: connectivity, upTo: largest)
       }
     }
     image.voxels = image.voxels.converted(to: type)
   }
 
-  private func removeLabels(_ elements: UnsafeMutableBufferPointer<Float>, smallerThan smallest: Double) {
+  private func removeLabels(_ elements: UnsafeMutableBufferPointer<Float>, upTo largest: Double) {
     var counts: [Float: Int] = [:]
     for element in elements { counts[element.rounded(.towardZero), default: 0] += 1 }
     for place in elements.indices {
       let label = elements[place].rounded(.towardZero)
-      elements[place] = Double(counts[label] ?? 0) < smallest ? 0 : label
+      elements[place] = Double(counts[label] ?? 0) <= largest ? 0 : label
     }
   }
 
   private func removeRegions(
-    _ elements: UnsafeMutableBufferPointer<Float>, shape: [Int], connectivity: Int, smallerThan smallest: Double
+    _ elements: UnsafeMutableBufferPointer<Float>, shape: [Int], connectivity: Int, upTo largest: Double
   ) {
     let mask = elements.map { isPerChannel ? $0 != 0 : $0 > 0 }
     let components = ConnectedComponents(mask, shape: shape, connectivity: connectivity)
     for place in elements.indices {
-      let keeps = mask[place] && Double(components.sizes[Int(components.labels[place])]) >= smallest
+      let keeps = mask[place] && Double(components.sizes[Int(components.labels[place])]) > largest
       elements[place] = keeps ? (isPerChannel ? 1 : elements[place]) : 0
     }
   }

@@ -28,16 +28,28 @@ enum SpatialResample {
     }
     let extents = (shape + [1]).prefix(3).map { $0 }
     try OutputLimit.check([reduction == nil ? volume.channelCount : 1] + extents, transform: transform)
-    guard
-      let grid = SamplingGrid(
-        map: map, source: volume.spatialShape, target: extents, alignCorners: options.alignCorners)
-    else { throw TransformError.emptyResult(transform: transform, shape: shape) }
-    let voxels =
-      if let reduction {
-        try Resampler.sample(volume.voxels, on: grid, options, reducing: reduction)
-      } else {
-        Resampler.sample(volume.voxels, on: grid, mode: options.mode, padding: options.padding)
-      }
+    let voxels: Tensor
+    switch options.sampling {
+    case .grid(let mode, let padding):
+      guard
+        let grid = SamplingGrid(
+          map: map, source: volume.spatialShape, target: extents, alignCorners: options.alignCorners)
+      else { throw TransformError.emptyResult(transform: transform, shape: shape) }
+      voxels =
+        if let reduction {
+          try Resampler.sample(volume.voxels, on: grid, mode: mode, padding: padding, reducing: reduction)
+        } else {
+          Resampler.sample(volume.voxels, on: grid, mode: mode, padding: padding)
+        }
+    case .spline(let order, let outside):
+      guard
+        let sampler = SplineSampler(
+          order: order, outside, map: map, source: volume.spatialShape, target: extents,
+          alignCorners: options.alignCorners)
+      else { throw TransformError.emptyResult(transform: transform, shape: shape) }
+      let sampled = try sampler.sample(volume.voxels)
+      voxels = try reduction?.apply(sampled).contiguous() ?? sampled
+    }
     image.voxels = rank == 3 ? voxels : voxels.reshaped(Shape([voxels.shape[0]] + shape))
     image.affine = image.affine * map.affine
   }
@@ -49,8 +61,15 @@ enum SpatialResample {
     let shape: [Int]
     var options: SamplingOptions
     var reduction: VoxelwiseSteps?
+    /// Why it can't be done with the nearest voxels, where that was asked for.
+    private var refusal: TransformError?
+
+    init(transform: String, affine: Affine, shape: [Int], options: SamplingOptions) {
+      (self.transform, self.affine, self.shape, self.options) = (transform, affine, shape, options)
+    }
 
     func apply(to image: inout TransformedImage) throws {
+      if let refusal { throw refusal }
       try SpatialResample.apply(
         to: &image, destination: affine, shape: shape, options: options, transform: "the inverse of \(transform)",
         reducing: reduction)
@@ -64,8 +83,15 @@ enum SpatialResample {
 
     var withNearestInterpolation: any InverseOperation {
       var copy = self
-      copy.options.mode = .nearest
       copy.options.alignCorners = false
+      if let nearest = options.sampling.nearest {
+        copy.options.sampling = nearest
+      } else {
+        copy.refusal = TransformError.unsuitable(
+          transform: "the inverse of \(transform)",
+          what: "'padding_mode' is 'mirror' and the inverse takes the nearest voxels",
+          expected: "a padding that PyTorch has too, such as 'reflect', or 'nearest_interp' false")
+      }
       return copy
     }
   }

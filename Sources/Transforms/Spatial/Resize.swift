@@ -41,7 +41,9 @@ package struct Resized: ImageTransform, InvertibleTransform, OutliningTransform 
   }
 
   func outline(_ image: inout TransformedImage, index: Int) throws {
-    image.voxels = .hollow([image.voxels.shape[0]] + (try targetShape(image.spatialShape)))
+    let shape = [image.voxels.shape[0]] + (try targetShape(image.spatialShape))
+    try OutputLimit.check(shape, transform: name)
+    image.voxels = .hollow(shape)
   }
 
   private func smooth(_ image: inout TransformedImage, _ sigma: [Double], to target: [Int]) throws {
@@ -75,10 +77,13 @@ struct Interpolation: Sendable, Equatable {
     case area, nearest, trilinear, bicubic
     case nearestExact = "nearest-exact"
 
-    /// The linear modes have one name per number of axes.
+    /// The linear modes have one name per number of axes; the orders of splines mean the modes that are most like them.
     init?(configName: String) {
       let word = configName.split(separator: ".").last.map { $0.lowercased() } ?? configName
-      let names = ["linear": "trilinear", "bilinear": "trilinear", "nearest_exact": "nearest-exact"]
+      let names = [
+        "linear": "trilinear", "bilinear": "trilinear", "nearest_exact": "nearest-exact", "0": "nearest-exact",
+        "1": "trilinear", "3": "bicubic",
+      ]
       self.init(rawValue: names[word] ?? word)
     }
   }
@@ -88,7 +93,17 @@ struct Interpolation: Sendable, Equatable {
 
   /// Reads `mode`, `align_corners` and `dtype`.
   static func perKey(_ arguments: inout ArgumentReader, _ keys: Keys) throws -> [Interpolation] {
-    let modes: [Mode] = try arguments.choices("mode", per: keys, default: .area)
+    let names = try arguments.perKey("mode", count: keys.names.count, default: nil, expected: Mode.expectation) {
+      value -> String? in
+      if case .int(let order) = value { return "\(order)" }
+      return value.choiceName
+    }
+    let modes = try names.map { name in
+      guard let mode = Mode(configName: name ?? Mode.area.rawValue) else {
+        throw arguments.unsupported("mode", "'\(name ?? "")'", supported: Mode.expectation)
+      }
+      return mode
+    }
     let corners = try arguments.optionalBools("align_corners", per: keys)
     for type in try arguments.elementTypes("dtype", per: keys, default: .float32) {
       guard let type, type != .float32, type != .float64 else { continue }

@@ -23,12 +23,9 @@ package struct Spacingd: KeyedTransform, InvertibleTransform, OutliningTransform
       throw arguments.unsupported("pixdim", "empty or not finite", supported: "a spacing in mm per axis")
     }
     isDiagonal = try arguments.bool("diagonal", default: false)
-    let modes: [InterpolationMode] = try arguments.choices("mode", per: keys, default: .bilinear)
-    let paddings: [SamplePadding] = try arguments.choices("padding_mode", per: keys, default: .border)
+    let samplings = try arguments.samplings(keys.names.count, default: .bilinear)
     let corners = try arguments.bools("align_corners", per: keys, default: false)
-    options = keys.names.indices.map {
-      SamplingOptions(mode: modes[$0], padding: paddings[$0], alignCorners: corners[$0])
-    }
+    options = zip(samplings, corners).map { SamplingOptions(sampling: $0, alignCorners: $1) }
     scaleExtent = try arguments.bools("scale_extent", per: keys, default: false)
     recomputesAffine = try arguments.bool("recompute_affine", default: false)
     minimum = try Self.limits("min_pixdim", &arguments)
@@ -82,8 +79,17 @@ package struct Spacingd: KeyedTransform, InvertibleTransform, OutliningTransform
 
   func outline(_ image: inout TransformedImage, index: Int) throws {
     let (affine, shape) = try grid(for: image, scaleExtent: scaleExtent[index])
+    try OutputLimit.check([image.voxels.shape[0]] + shape, transform: name)
     image.voxels = .hollow([image.voxels.shape[0]] + shape)
     image.affine = affine
+  }
+
+  func workingBytes(for image: TransformedImage, index: Int) -> Int {
+    guard case .spline(let order, let outside) = options[index].sampling,
+      let target = try? grid(for: image, scaleExtent: scaleExtent[index]).shape
+    else { return 0 }
+    // The inverse samples the other way.
+    return [image.spatialShape, target].map { SplineSampler.workingBytes($0, order: order, outside) }.max() ?? 0
   }
 
   private func apply(

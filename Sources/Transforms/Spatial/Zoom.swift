@@ -36,7 +36,9 @@ package struct Zoomd: ImageTransform, InvertibleTransform, OutliningTransform {
 
   func outline(_ image: inout TransformedImage, index: Int) throws {
     guard !keepsSize else { return }
-    image.voxels = .hollow([image.voxels.shape[0]] + (try zoomedShape(image.spatialShape)))
+    let shape = [image.voxels.shape[0]] + (try zoomedShape(image.spatialShape))
+    try OutputLimit.check(shape, transform: name)
+    image.voxels = .hollow(shape)
   }
 
   private func zoomedShape(_ shape: [Int]) throws -> [Int] {

@@ -1,31 +1,44 @@
 package import Arguments
 import Tensors
 
-/// Joins images along their channels: MONAI's `ConcatItemsd`. The result has the place and the trace of the first.
+/// Joins images along one axis, by default their channels: MONAI's `ConcatItemsd`. The result has the place and the trace of
+/// the first.
 package struct ConcatItemsd: KeyedTransform {
   package let keys: Keys
   let target: String
+  /// Counted from the end when negative.
+  let axis: Int
 
   package init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
     keys = try Keys(&arguments)
     target = try arguments.string("name")
-    try arguments.refuseOtherAxis("dim")
+    axis = try arguments.int("dim", default: 0)
     try arguments.finish()
   }
 
   package func apply(_ sample: inout Sample) throws {
     let images = try keys.present(in: sample).map { try sample.image($0.key, for: name) }
     guard var result = images.first else { return }
-    let shape = result.voxels.shape.dimensions.dropFirst()
-    for image in images where image.voxels.shape.dimensions.dropFirst() != shape || image.voxels.shape.rank == 0 {
+    let rank = result.voxels.shape.rank
+    guard (-rank..<rank).contains(axis) else {
+      throw TransformError.unsuitable(
+        transform: name, what: "'dim' is \(axis) for images of the shape \(result.voxels.shape)",
+        expected: "an axis that they have, channels first")
+    }
+    let joinedAxis = axis < 0 ? axis + rank : axis
+    func others(_ image: TransformedImage) -> [Int] {
+      image.voxels.shape.dimensions.enumerated().filter { $0.offset != joinedAxis }.map(\.element)
+    }
+    for image in images where image.voxels.shape.rank != rank || others(image) != others(result) {
       throw TransformError.unsuitable(
         transform: name, what: "images of the shapes \(result.voxels.shape) and \(image.voxels.shape)",
-        expected: "the same spatial shape in all")
+        expected: "the same extents on all axes but the one that they are joined along, \(joinedAxis)")
     }
     // PyTorch joins tensors of several types in the widest; those of integers alone stay integers.
     let types = Set(images.map(\.voxels.elementType))
-    let joined = Tensor.concatenated(images.map { $0.voxels.converted(to: .float32) })
+    let joined = Tensor.concatenated(images.map { $0.voxels.converted(to: .float32).movingAxis(joinedAxis, to: 0) })
+      .movingAxis(0, to: joinedAxis)
     if let only = types.first, types.count == 1 {
       result.voxels = joined.converted(to: only)
     } else {
