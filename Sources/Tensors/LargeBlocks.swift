@@ -15,15 +15,17 @@ package enum LargeBlocks {
   /// Bytes that are kept, unless ``keep(upTo:)`` says otherwise.
   package static let usualCapacity = 64 << 20
 
-  fileprivate struct Kept: @unchecked Sendable {
+  /// Pages that one holder has at a time, who gives them back with ``LargeBlocks/give(_:)``.
+  package struct Block: @unchecked Sendable {
     // Unchecked: nobody else has the pages.
-    let pages: UnsafeMutableRawPointer
-    let byteCount: Int
+    package let pages: UnsafeMutableRawPointer
+    /// What the pages hold, which may be more than was asked for.
+    package let byteCount: Int
   }
 
   fileprivate struct State {
     /// The ones that were released last come last.
-    var blocks: [Kept] = []
+    var blocks: [Block] = []
     var bytes = 0
     var capacity = usualCapacity
   }
@@ -49,44 +51,56 @@ package enum LargeBlocks {
   }
 
   /// A block that was kept, or a new one; nil when the system has no memory left.
-  static func take(_ byteCount: Int, isZeroed: Bool) -> UnsafeMutableRawPointer? {
-    let kept = state.withLock { state -> Kept? in
-      guard let place = state.blocks.lastIndex(where: { $0.byteCount == byteCount }) else { return nil }
-      state.bytes -= byteCount
-      return state.blocks.remove(at: place)
-    }
-    if let kept {
+  ///
+  /// - Parameter isReserved: Whether the system may lack the memory now, because less than all may be written: for a number of
+  ///   bytes that a file claims.
+  package static func take(_ byteCount: Int, isZeroed: Bool, isReserved: Bool = false) -> Block? {
+    if let kept = state.withLock({ $0.take(byteCount) }) {
       if isZeroed { memset(kept.pages, 0, byteCount) }
-      return kept.pages
+      return kept
     }
-    guard let pages = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0), pages != MAP_FAILED
-    else { return nil }
+    var flags = MAP_PRIVATE | MAP_ANON
+    #if canImport(Glibc)
+      if isReserved { flags |= MAP_NORESERVE }
+    #endif
+    guard let pages = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0), pages != MAP_FAILED else {
+      return nil
+    }
     #if canImport(Glibc)
       madvise(pages, byteCount, MADV_HUGEPAGE)
     #endif
-    return pages
+    return Block(pages: pages, byteCount: byteCount)
   }
 
   /// Takes a block back.
-  static func give(_ pages: UnsafeMutableRawPointer, _ byteCount: Int) {
-    let block = Kept(pages: pages, byteCount: byteCount)
+  package static func give(_ block: Block) {
     release(
       state.withLock { state in
-        guard byteCount <= state.capacity else { return [block] }
+        guard (smallest...max(smallest, state.capacity)).contains(block.byteCount) else { return [block] }
         state.blocks.append(block)
-        state.bytes += byteCount
+        state.bytes += block.byteCount
         return state.surplus()
       })
   }
 
-  private static func release(_ blocks: [Kept]) {
+  private static func release(_ blocks: [Block]) {
     for block in blocks { munmap(block.pages, block.byteCount) }
   }
 }
 
 extension LargeBlocks.State {
+  /// The smallest block that holds so many bytes and isn't much larger: scans differ in their numbers of slices.
+  fileprivate mutating func take(_ byteCount: Int) -> LargeBlocks.Block? {
+    let fitting = blocks.indices.filter {
+      byteCount <= blocks[$0].byteCount && blocks[$0].byteCount / 4 <= byteCount / 3
+    }
+    guard let place = fitting.reversed().min(by: { blocks[$0].byteCount < blocks[$1].byteCount }) else { return nil }
+    bytes -= blocks[place].byteCount
+    return blocks.remove(at: place)
+  }
+
   /// Takes out the oldest blocks beyond the capacity.
-  fileprivate mutating func surplus() -> [LargeBlocks.Kept] {
+  fileprivate mutating func surplus() -> [LargeBlocks.Block] {
     var count = 0
     while bytes > capacity, count < blocks.count {
       bytes -= blocks[count].byteCount

@@ -19,9 +19,9 @@ package final class Storage: @unchecked Sendable {
   /// Allocates `byteCount` bytes, aligned to 64, zeroed unless `isZeroed` is false.
   package init(byteCount: Int, isZeroed: Bool = true) {
     isWritable = true
-    if byteCount >= LargeBlocks.smallest, let pages = LargeBlocks.take(byteCount, isZeroed: isZeroed) {
-      bytes = UnsafeRawBufferPointer(start: pages, count: byteCount)
-      release = { LargeBlocks.give(pages, byteCount) }
+    if byteCount >= LargeBlocks.smallest, let block = LargeBlocks.take(byteCount, isZeroed: isZeroed) {
+      bytes = UnsafeRawBufferPointer(start: block.pages, count: byteCount)
+      release = { LargeBlocks.give(block) }
       return
     }
     let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)

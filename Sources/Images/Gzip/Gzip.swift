@@ -1,12 +1,6 @@
 import CDeflate
 package import Tensors
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// Reading gzip files (RFC 1952), of one member or several.
 package enum Gzip {
   /// Deflate makes at most 1032 bytes of one.
@@ -33,9 +27,11 @@ package enum Gzip {
   package static func decompress(_ bytes: UnsafeRawBufferPointer, count: Int) throws -> Storage {
     let (bound, overflow) = bytes.count.multipliedReportingOverflow(by: highestRatio)
     guard overflow || count <= bound else { throw GzipError.tooShort(expected: count, found: bound) }
-    let pages = try reserve(max(count, 1))
-    let target = UnsafeMutableRawBufferPointer(rebasing: pages[..<count])
-    let storage = Storage(foreign: UnsafeRawBufferPointer(target)) { munmap(pages.baseAddress, pages.count) }
+    guard let block = LargeBlocks.take(max(count, 1), isZeroed: false, isReserved: true) else {
+      throw GzipError.outOfMemory(byteCount: count)
+    }
+    let target = UnsafeMutableRawBufferPointer(start: block.pages, count: count)
+    let storage = Storage(foreign: UnsafeRawBufferPointer(target)) { LargeBlocks.give(block) }
     guard let decompressor = libdeflate_alloc_decompressor() else { throw GzipError.outOfMemory(byteCount: 1 << 16) }
     defer { libdeflate_free_decompressor(decompressor) }
 
@@ -63,22 +59,6 @@ package enum Gzip {
       }
     }
     return storage
-  }
-
-  /// Pages that cost nothing until they are written.
-  private static func reserve(_ count: Int) throws -> UnsafeMutableRawBufferPointer {
-    #if canImport(Glibc)
-      let flags = MAP_PRIVATE | MAP_ANON | MAP_NORESERVE
-    #else
-      let flags = MAP_PRIVATE | MAP_ANON
-    #endif
-    guard let pages = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), pages != MAP_FAILED else {
-      throw GzipError.outOfMemory(byteCount: count)
-    }
-    #if canImport(Glibc)
-      madvise(pages, count, MADV_HUGEPAGE)
-    #endif
-    return UnsafeMutableRawBufferPointer(start: pages, count: count)
   }
 
   /// Inflates the first member of `bytes` and keeps nothing of it; its end tells whether the checksum is right.

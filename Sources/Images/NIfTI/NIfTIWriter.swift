@@ -34,9 +34,9 @@ package enum NIfTIWriter {
     let header = try NIfTIHeader.encoded(shape: shape, affine: affine, elementType: stored)
     let plane = shape[0] * shape[1]
     let slices = min(shape[2], max(slabLength / (plane * stored.byteCount), leastSlices))
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: slices * plane * stored.byteCount, alignment: 64)
-    defer { buffer.deallocate() }
+    let storage = Storage(byteCount: slices * plane * stored.byteCount, isZeroed: false)
+    defer { withExtendedLifetime(storage) {} }
+    let buffer = UnsafeMutableRawBufferPointer(mutating: storage.bytes)
 
     try AtomicFile.write(to: path) { file in
       var sink = Sink(isCompressed: path.hasSuffix(".gz"))

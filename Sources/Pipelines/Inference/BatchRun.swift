@@ -42,28 +42,28 @@ package struct BatchRun: Sendable {
     for (place, index) in indices.enumerated() {
       let current = next ?? prepare(index)
       next = nil
-      let prepared = Self.outcome { try current.value() }
+      current.finish()
       let overlaps = pipeline.overlaps(scans[index])
       if overlaps, place + 1 < indices.count, !Cancellation.isRequested { next = prepare(indices[place + 1]) }
       let observer = observer(index)
-      let prediction = Later { [pipeline] in try pipeline.predict(try prepared.get(), progress: observer) }
+      let prediction = Later { [pipeline] in try pipeline.predict(try current.value(), progress: observer) }
       predicting = prediction
       // What is told of the last scan is told while the network is at work on this one.
       if let last = finishing {
         finishing = nil
         try deliver(last.index, Self.outcome { try last.result.value() }, receive)
       }
-      let predicted = Self.outcome { try prediction.value() }
+      prediction.finish()
       predicting = nil
-      switch predicted {
-      case .success(let scan):
-        finishing = (index, Later { [pipeline] in try pipeline.finish(scan, progress: observer) })
+      if let error = prediction.failure {
+        try deliver(index, .failure(error), receive)
+      } else {
+        // Handed over, so that the prediction has one holder and is changed in place.
+        finishing = (index, Later { [pipeline] in try pipeline.finish(try prediction.value(), progress: observer) })
         // The next one may need what this one has.
         if !overlaps || (place + 1 < indices.count && !pipeline.overlaps(scans[indices[place + 1]])) {
           finishing?.result.finish()
         }
-      case .failure(let error):
-        try deliver(index, .failure(error), receive)
       }
     }
     if let last = finishing {
@@ -117,6 +117,14 @@ private final class Later<Value: Sendable>: Sendable {
   }
 
   func finish() { group.wait() }
+
+  /// What the work threw, once it is done.
+  var failure: (any Error)? {
+    result.withLock { result in
+      guard case .failure(let error)? = result else { return nil }
+      return error
+    }
+  }
 
   /// Waits for the value and hands it over: it is given once.
   func value() throws -> Value {

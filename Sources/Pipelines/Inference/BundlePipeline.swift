@@ -132,9 +132,10 @@ package struct BundlePipeline: Sendable {
 
   /// Post-processes a prediction and writes it.
   /// - Throws: ``OutputFailure`` when it can't be written.
-  func finish(_ predicted: PreparedScan, progress: ProgressObserver?) throws -> ScanResult {
+  func finish(_ predicted: consuming PreparedScan, progress: ProgressObserver?) throws -> ScanResult {
     var times = predicted.times
-    var sample = predicted.sample
+    // Taken out, so that nobody else holds the voxels while they are changed.
+    var sample = predicted.takeSample()
     do {
       try times.measure("postprocessing") {
         try (reduction?.rest ?? definition.postprocessing).apply(&sample, stage: "postprocessing", progress: progress)

@@ -47,4 +47,10 @@ struct PreparedScan: Sendable {
   let scan: Scan
   var sample: Sample
   var times: StageTimes
+
+  /// Hands the sample over; none is left.
+  mutating func takeSample() -> Sample {
+    defer { sample = Sample() }
+    return sample
+  }
 }
