@@ -49,10 +49,10 @@ package struct Diagnosis: Sendable, Hashable {
     self.init(kind, what, at: [location], expected: expected, hint: hint)
   }
 
-  /// The same diagnosis with an outer place put in front of its location.
+  /// The same diagnosis with an outer place put in front of its location, unless it is told there already.
   package func within(_ place: String) -> Diagnosis {
     var copy = self
-    copy.location.insert(place, at: 0)
+    if !location.contains(place) { copy.location.insert(place, at: 0) }
     return copy
   }
 }

@@ -91,7 +91,9 @@ package enum LabelError: DiagnosedError, Equatable {
     case .severalChannels(let count):
       Diagnosis(.data, "\(count) channels are no label map", expected: "one channel of labels")
     case .differentGrids(let a, let b):
-      Diagnosis(.data, "label maps of the shapes \(a) and \(b) can't be compared", expected: "the same grid")
+      Diagnosis(
+        .data, "label maps of the shapes \(a) and \(b) can't be compared", expected: "the same grid",
+        hint: "resample the reference to the scan's grid, or name the one that belongs to this scan")
     }
   }
 }

@@ -83,7 +83,7 @@ import Testing
 
   @Test func aScanOfFourAxesWhereThreeAreNeeded() throws {
     let bundle = try BundleCopy()
-    try expectRefusal(bundle, scan: try bundle.scan([12, 10, 8, 3]), "3 channels", "expected: 1")
+    try expectRefusal(bundle, scan: try bundle.scan([12, 10, 8, 3]), "3 channels", "scan.nii", "expected: 1", "alone")
   }
 
   /// Byte 42 is the first extent.

@@ -103,6 +103,14 @@ import Testing
     try CommandLineCase(line + "much", bundle).run().expectRefusal(64, ["--memory-limit", "2G"])
   }
 
+  /// The extents come from the config; what no machine holds must not be multiplied out.
+  @Test(arguments: ["1e-6", "1e-9"]) func aSpacingThatNoMemoryHoldsIsRefused(_ spacing: String) throws {
+    let line = "run BUNDLE --input SCAN --output RESULTS --set preprocessing#transforms#3#pixdim=[\(spacing)] "
+    for limit in ["", "--memory-limit 1G"] {
+      try CommandLineCase(line + limit).run().expectRefusal(65, ["Spacingd", "preprocessing#transforms#3"])
+    }
+  }
+
   /// The engine gets what the scan leaves of the limit.
   @Test func theLimitIsTheEnginesToo() throws {
     let bundle = try BundleCopy()
@@ -142,6 +150,7 @@ import Testing
     ("run BUNDLE --input FOLDER/../same.json --output RESULTS", 64, "the same name"),
     ("run BUNDLE --input FOLDER/../table.csv --output RESULTS", 65, "2 cells under 1"),
     ("run BUNDLE --input SCAN --reference FOLDER/../other.nii --output RESULTS", 65, "20×18×22"),
+    ("run BUNDLE --input SCAN --reference FOLDER/../other.nii --output RESULTS", 65, "/other.nii\n"),
   ])
   func whatIsWrongWithTheInputsIsSaid(_ line: String, _ code: Int32, _ word: String) throws {
     let bundle = try BundleCopy()

@@ -21,8 +21,9 @@ struct RunReport: Encodable {
 
     /// - Throws: `NIfTIError`, `LabelError` when the reference isn't a label map on the result's grid.
     init(_ result: Volume, reference path: String) throws {
-      let comparison = try LabelComparison(result, try NIfTIImage(path: path).volume())
-      reference = path
+      let reference = try NIfTIImage(path: path).volume()
+      let comparison = try located(path) { try LabelComparison(result, reference) }
+      self.reference = path
       agreement = comparison.agreement
       dice = Dictionary(
         uniqueKeysWithValues: comparison.labels.filter { $0 != 0 }.map { ($0, comparison.dice(label: $0)) })

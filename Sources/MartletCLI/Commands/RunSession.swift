@@ -82,7 +82,8 @@ struct RunSession {
       try journal.writeNowAndThen()
       if !printing.json { try printing.show(report.text) }
     } catch let error as any DiagnosedError {
-      if scans.count == 1 || error is TerminalError { throw error }
+      if error is TerminalError { throw error }
+      if scans.count == 1 { throw LocatedError(error, at: scans[index].path) }
       Terminal.report(error.diagnosis.within(scans[index].path))
       failures[index] = error.diagnosis
       journal.add(scans[index], failure: error.diagnosis)

@@ -43,7 +43,10 @@ package enum ScanError: DiagnosedError, Equatable {
     case .wrongChannels(let found, let expected):
       Diagnosis(
         .data, "the scan has \(found) \(found == 1 ? "channel" : "channels") after preprocessing",
-        expected: "\(expected), as the network's in_channels says")
+        expected: "\(expected), as the network's in_channels says",
+        hint: found < expected
+          ? "give the files of all channels with commas between them, in the order of the training"
+          : "give one of the channels alone, or the bundle that was trained on all of them")
     case .notFinite(let voxels):
       Diagnosis(
         .data, "\(voxels) \(voxels == 1 ? "voxel is" : "voxels are") NaN or infinite after preprocessing",

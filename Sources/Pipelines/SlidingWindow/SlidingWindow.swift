@@ -71,7 +71,8 @@ package struct SlidingWindow: Inferer, Equatable {
     paddingMode = try arguments.choice("padding_mode", default: .constant)
     fill = try arguments.double("cval", default: 0)
     guard try !arguments.bool("with_coord", default: false) else {
-      throw arguments.unsupported("with_coord", "True", supported: "False: a network that takes no window coordinates")
+      throw arguments.unsupported(
+        "with_coord", "True", supported: "False: no network of MONAI takes a window's slices as a second argument")
     }
     // Where tensors are kept and how the work is shown: MONAI's result doesn't depend on these.
     arguments.ignore("sw_device", "device", "cpu_thresh", "progress", "cache_roi_weight_map")
