@@ -59,7 +59,8 @@ import Transforms
 
   @Test(arguments: 0...5, ["nearest", "grid-constant", "reflect", "mirror", "wrap", "grid-wrap", "constant"])
   func aSplineGoesThroughItsSamples(_ order: Int, _ outside: String) throws {
-    for shape in [[2, 6, 5, 7], [1, 3, 2, 4]] as [Shape] {
+    // SciPy's start of the recursion for 'reflect' is exact on long lines only.
+    for shape in (outside == "reflect" ? [[1, 24, 20, 27]] : [[2, 6, 5, 7], [1, 3, 2, 4]]) as [Shape] {
       let voxels = noise(shape)
       // Every second voxel of the result lies on one of the image.
       for fastest in [0, 1, 3] {

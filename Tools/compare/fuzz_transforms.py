@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Apply transforms with random arguments to random scans with MONAI and with Martlet, and compare voxels and affines.
 
-Usage: fuzz_transforms.py MARTLET WORKDIR [--count N] [--seed S] [--only NAME,...] [--invert] [--keep]   (needs monai, nibabel, einops)
+Usage: fuzz_transforms.py MARTLET WORKDIR [--count N] [--seed S] [--only NAME,...] [--invert] [--keep]   (needs monai, nibabel, einops, scikit-image)
 Each case is a config of LoadImaged, EnsureChannelFirstd and one to three random transforms, run by `martlet transform` and by
 MONAI. With --invert the case goes on with Invertd of a random prediction on the transformed grid. Refusals of Martlet by name
 count apart and are listed by reason; a case that MONAI refuses and Martlet doesn't is listed too. The exit code is 1 when
@@ -93,8 +93,9 @@ def without_method(arguments):
 
 def spacing(r, rank):
     return {"pixdim": r.choice([1.2, [r.choice([0.9, 1.5, 2.0, -1]) for _ in range(rank)], [1.5]]),
-            **maybe(r, 0.6, {"mode": r.choice(["bilinear", "nearest", 0, 1, 3])}),
-            **maybe(r, 0.3, {"padding_mode": r.choice(["border", "zeros", "reflection"])}),
+            **maybe(r, 0.6, {"mode": r.choice(["bilinear", "nearest", 0, 1, 2, 3, 4, 5])}),
+            **maybe(r, 0.3, {"padding_mode": r.choice(["border", "zeros", "reflection", "nearest", "constant", "grid-constant",
+                                                       "reflect", "grid-mirror", "mirror", "wrap", "grid-wrap"])}),
             **maybe(r, 0.3, {"diagonal": True}), **maybe(r, 0.3, {"align_corners": r.choice([True, False])}),
             **maybe(r, 0.2, {"scale_extent": True}), **maybe(r, 0.15, {"recompute_affine": True}),
             **maybe(r, 0.15, {"min_pixdim": 0.8}), **maybe(r, 0.15, {"max_pixdim": 2.5}),
@@ -206,7 +207,7 @@ TRANSFORMS = {
     "ScaleIntensityRangePercentilesd": lambda r, n: percentiles(r),
     "NormalizeIntensityd": lambda r, n: normalize(r),
     "ThresholdIntensityd": lambda r, n: {"threshold": r.choice([0, 0.5, 10]), **maybe(r, 0.5, {"above": False}), **maybe(r, 0.5, {"cval": r.choice([-1, 3.5])})},
-    "ShiftIntensityd": lambda r, n: {"offset": r.choice([1, -2.5]), **maybe(r, 0.3, {"safe": True})},
+    "ShiftIntensityd": lambda r, n: {"offset": r.choice([1, -2.5, 200, -150.5]), **maybe(r, 0.3, {"safe": True})},
     "AdjustContrastd": lambda r, n: {"gamma": r.choice([0.5, 1, 1.7]), **maybe(r, 0.3, {"invert_image": True}), **maybe(r, 0.3, {"retain_stats": True})},
     "GaussianSmoothd": lambda r, n: {"sigma": r.choice([0.5, 1.0, [r.choice([0.3, 1.5]) for _ in range(n)]]), **maybe(r, 0.4, {"approx": r.choice(["erf", "sampled", "scalespace"])})},
     "CastToTyped": lambda r, n: {"dtype": r.choice(["$np.float32", "$torch.float64", "$np.uint8", "$torch.int16", "$np.int32", "$bool", "$float", "$int", "$np.float16", "$torch.bool"])},
@@ -219,11 +220,11 @@ TRANSFORMS = {
     "Activationsd": lambda r, n: r.choice([{"sigmoid": True}, {"softmax": True}, {}]),
     "KeepLargestConnectedComponentd": lambda r, n: components(r),
     "FillHolesd": lambda r, n: {"applied_labels": r.choice([None, 1, [1, 2]]), **maybe(r, 0.5, {"connectivity": r.choice([1, 2, None])})},
-    "RemoveSmallObjectsd": lambda r, n: {"min_size": r.choice([2, 5, 30]), **maybe(r, 0.5, {"connectivity": r.choice([1, 2])}), **maybe(r, 0.4, {"independent_channels": r.choice([True, False])}), **maybe(r, 0.3, {"by_measure": True})},
+    "RemoveSmallObjectsd": lambda r, n: {"min_size": r.choice([1, 2, 3, 5, 30]), **maybe(r, 0.5, {"connectivity": r.choice([1, 2])}), **maybe(r, 0.4, {"independent_channels": r.choice([True, False])}), **maybe(r, 0.3, {"by_measure": True})},
     "LabelToMaskd": lambda r, n: {"select_labels": r.choice([1, [1, 2], [0]]), **maybe(r, 0.4, {"merge_channels": True})},
     "MeanEnsembled": lambda r, n: {"keys": ["image", "copy"], "output_key": "image", **maybe(r, 0.5, {"weights": r.choice([[0.3, 0.7], [1, 3], [[0.2, 0.8]]])})},
     "VoteEnsembled": lambda r, n: {"keys": ["image", "copy"], "output_key": "image", **maybe(r, 0.5, {"num_classes": 256})},
-    "ConcatItemsd": lambda r, n: {"keys": ["image", "copy"], "name": "image", **maybe(r, 0.3, {"dim": r.choice([0, 1])})},
+    "ConcatItemsd": lambda r, n: {"keys": ["image", "copy"], "name": "image", **maybe(r, 0.3, {"dim": r.choice([0, 1, 2, -1])})},
     "Identityd": lambda r, n: {},
     "AsChannelLastd": lambda r, n: {},
 }
