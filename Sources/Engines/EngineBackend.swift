@@ -81,8 +81,9 @@ package protocol CompiledEngine: Sendable {
   var settings: [EngineSetting] { get }
   /// Bytes that a session needs beside its inputs and outputs, which have these shapes; nil when the engine doesn't tell.
   func workingMemory(_ inputs: [Shape]) throws -> Int?
-  /// A new session; each thread that runs the network at the same time needs its own.
-  func makeSession() throws -> any Session
+  /// A new session, which may be handed to another task once; each task that runs the network at the same time needs its
+  /// own.
+  func makeSession() throws -> sending any Session
 }
 
 extension CompiledEngine {
@@ -102,8 +103,9 @@ package struct EngineSetting: Sendable, Hashable, Codable {
 
 /// Runs of one network, one after the other.
 ///
-/// A session belongs to one thread at a time; a second run that begins before the first ended throws
-/// ``EngineError/sessionInUse(backend:)``. Sessions of one engine may run side by side.
+/// A session belongs to one task at a time, which is why it isn't `Sendable`: the compiler refuses to share it. Where that is
+/// worked around, a second run that begins before the first ended throws ``EngineError/sessionInUse(backend:)``. Sessions of
+/// one engine, which is `Sendable`, may run side by side.
 package protocol Session: AnyObject {
   var inputs: [TensorSpecification] { get }
   var outputs: [TensorSpecification] { get }

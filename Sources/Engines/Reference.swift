@@ -32,7 +32,7 @@ private struct ReferenceEngine: CompiledEngine {
   let timesLayers: Bool
 
   var settings: [EngineSetting] { [EngineSetting("engine", title), EngineSetting("precision", "float32")] }
-  func makeSession() throws -> any Session { ReferenceSession(self) }
+  func makeSession() throws -> sending any Session { ReferenceSession(self) }
 }
 
 private final class ReferenceSession: Session {

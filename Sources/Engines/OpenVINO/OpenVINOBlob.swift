@@ -31,7 +31,7 @@ package struct OpenVINOBlob: CompiledEngine {
     ]
   }
 
-  package func makeSession() throws -> any Session { OpenVINOSession(source) }
+  package func makeSession() throws -> sending any Session { OpenVINOSession(source) }
 
   private struct Plan: OpenVINOPlanSource {
     let inputs: [TensorSpecification]

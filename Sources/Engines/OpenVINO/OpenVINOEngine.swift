@@ -10,7 +10,7 @@ struct OpenVINOEngine: CompiledEngine {
   var inputs: [TensorSpecification] { model.inputs }
   var outputs: [TensorSpecification] { model.outputs }
 
-  func makeSession() throws -> any Session { OpenVINOSession(model) }
+  func makeSession() throws -> sending any Session { OpenVINOSession(model) }
 }
 
 /// What sessions take their compiled forms from.

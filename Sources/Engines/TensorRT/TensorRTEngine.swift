@@ -60,7 +60,7 @@ package final class TensorRTEngine: CompiledEngine {
     ]
   }
 
-  package func makeSession() throws -> any Session { try TensorRTSession(self) }
+  package func makeSession() throws -> sending any Session { try TensorRTSession(self) }
 
   /// A new execution context; the caller deletes it before this engine goes.
   func makeContext() throws -> trt_context { try opened.makeContext() }

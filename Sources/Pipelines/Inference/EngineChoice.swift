@@ -123,5 +123,5 @@ struct ExplainedEngine: CompiledEngine {
   var outputs: [TensorSpecification] { engine.outputs }
   var settings: [EngineSetting] { engine.settings + [explanation] }
   func workingMemory(_ inputs: [Shape]) throws -> Int? { try engine.workingMemory(inputs) }
-  func makeSession() throws -> any Session { try engine.makeSession() }
+  func makeSession() throws -> sending any Session { try engine.makeSession() }
 }
