@@ -203,6 +203,39 @@ static void copies(martlet_thread_pool *pool) {
   release(x), release(y), release(z), release(second);
 }
 
+static void axes_along(martlet_thread_pool *pool) {
+  int outer = between(1, 5), extent = between(1, 20), inner = number(2) ? 1 : between(2, 300), count = between(1, 20);
+  int first[21], indices[20 * 4];
+  first[0] = 0;
+  for (int i = 0; i < count; i++) {
+    first[i + 1] = first[i] + between(1, 4);
+    for (int t = first[i]; t < first[i + 1]; t++) indices[t] = (int)number((unsigned)extent);
+  }
+  float *x = buffer((size_t)outer * extent * inner), *y = buffer((size_t)outer * count * inner), *weights = buffer((size_t)first[count]);
+  martlet_axis_terms terms = {first, indices, weights, count};
+  martlet_sum_along(pool, (size_t)outer, (size_t)extent, (size_t)inner, &terms, x, y);
+  int64_t *places = (int64_t *)(void *)buffer((size_t)outer * inner * 2);
+  int is_least = (int)number(2), takes_last = (int)number(2);
+  martlet_extreme_along(pool, (size_t)outer, (size_t)extent, (size_t)inner, is_least, takes_last, x, places);
+  for (int o = 0; o < outer; o++)
+    for (int n = 0; n < inner; n++) {
+      const float *column = x + (size_t)o * extent * inner + n;
+      for (int i = 0; i < count; i++) {
+        double sum = 0;
+        for (int t = first[i]; t < first[i + 1]; t++) sum += (double)weights[t] * column[(size_t)indices[t] * inner];
+        expect_near("sum along", y[((size_t)o * count + i) * inner + n], sum, 4);
+      }
+      int best = 0;
+      for (int i = 1; i < extent; i++) {
+        float a = column[(size_t)i * inner], b = column[(size_t)best * inner];
+        if (is_least ? a < b : a > b) best = i;
+        else if (takes_last && a == b) best = i;
+      }
+      expect_near("extreme along", (double)places[(size_t)o * inner + n], best, 0);
+    }
+  release(x), release(y), release(weights), release((float *)(void *)places);
+}
+
 static size_t plane_of(const int extents[3]) { return (size_t)extents[0] * extents[1] * extents[2]; }
 
 static size_t padded(int channels, int is_plain) { return is_plain ? (size_t)channels : (size_t)(channels + 15) / 16 * 16; }
@@ -296,6 +329,26 @@ static void check_statistics(const martlet_convolution *s, const double *statist
     }
 }
 
+enum { DEPTHWISE = -1 };
+
+/// Written over the residual a result is the same, bit by bit.
+static void over_residual(
+  martlet_thread_pool *pool, const martlet_convolution *s, int kernel, const martlet_convolution_extras *extras,
+  const float *prepared, const float *x, const float *y, float *scratch) {
+  if (!extras->residual) return;
+  size_t count = (size_t)s->batch * padded(s->out_channels, s->plain_output) * plane_of(s->out);
+  float *both = buffer(count);
+  memcpy(both, extras->residual, count * sizeof(float));
+  martlet_convolution_extras changed = *extras;
+  changed.residual = both;
+  if (kernel == DEPTHWISE)
+    martlet_depthwise_run(pool, s, &changed, prepared, x, both, scratch);
+  else
+    martlet_convolution_run(pool, s, (martlet_convolution_kernel)kernel, &changed, prepared, x, both, scratch);
+  for (size_t i = 0; i < count; i++) expect_near("over residual", both[i], y[i], 0);
+  release(both);
+}
+
 /// Convolutions dense and depthwise, any stride, dilation and padding, in either layout, plain or transposed.
 static void convolutions(martlet_thread_pool *pool) {
   int is_depthwise = (int)number(2), channels = between(1, 40), is_few = number(3) == 0;
@@ -335,12 +388,14 @@ static void convolutions(martlet_thread_pool *pool) {
     prepared = buffer(martlet_depthwise_weight_count(&s)), scratch = buffer(martlet_depthwise_scratch_count(&s, 2));
     martlet_depthwise_prepare(&s, weights, prepared);
     martlet_depthwise_run(pool, &s, &extras, prepared, x, y, scratch);
+    over_residual(pool, &s, DEPTHWISE, &extras, prepared, x, y, scratch);
   } else {
     martlet_convolution_kernel kernel = martlet_convolution_choice(&s, NULL);
     prepared = buffer(martlet_convolution_weight_count(&s, kernel));
     scratch = buffer(martlet_convolution_scratch_count(&s, kernel, 2));
     martlet_convolution_prepare(pool, &s, kernel, weights, prepared);
     martlet_convolution_run(pool, &s, kernel, &extras, prepared, head ? parts[0] : x, y, scratch);
+    over_residual(pool, &s, kernel, &extras, prepared, head ? parts[0] : x, y, scratch);
   }
   for (int probe = 0; probe < 200; probe++) {
     int sample = (int)number((unsigned)s.batch), channel = (int)number((unsigned)s.out_channels), place[3];
@@ -412,7 +467,7 @@ int main(void) {
   static const char *const sets[] = {"AVX-512", "AVX2", "portable"};
   for (int set = 0; set < 3; set++) {
     martlet_restrict_instruction_set(sets[set]);
-    for (int turn = 0; turn < 60; turn++) products(pool), attentions(pool), rows(pool), copies(pool), convolutions(pool), pairs(pool);
+    for (int turn = 0; turn < 60; turn++) products(pool), attentions(pool), rows(pool), copies(pool), axes_along(pool), convolutions(pool), pairs(pool);
     printf("%s: %d failures\n", martlet_instruction_set(), failures);
   }
   martlet_thread_pool_destroy(pool);

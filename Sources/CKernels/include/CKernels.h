@@ -1,5 +1,6 @@
 #pragma once
 #include "elementwise.h"
+#include "network_axes.h"
 #include "network_convolution.h"
 #include "network_depthwise.h"
 #include "network_elementwise.h"

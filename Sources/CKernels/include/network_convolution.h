@@ -59,7 +59,7 @@ typedef struct {
   /// positions. Its elements times function(output + bias) are what is stored, in its layout. NULL for none.
   const float *gated;
   int gated_channels;
-  /// Added then: a tensor of the output's shape and layout; NULL for none.
+  /// Added then: a tensor of the output's shape and layout, which may be the output itself; NULL for none.
   const float *residual;
   /// What comes out is rectify(x, slope) with a slope for each output channel; NULL for x itself.
   const float *slope;

@@ -30,7 +30,8 @@ typedef struct {
 typedef enum { MARTLET_COMBINE_ADD, MARTLET_COMBINE_MULTIPLY } martlet_combination;
 
 /// target = rectify(first + second, slope) or rectify(first * second, slope); `second.values` NULL for the first alone,
-/// `slope` (one for each channel) NULL for the result itself. Samples of the target lie `target_stride` floats apart.
+/// `slope` (one for each channel) NULL for the result itself. Samples of the target lie `target_stride` floats apart; it may be
+/// one of the operands.
 void martlet_combine(
   martlet_thread_pool *pool, const martlet_network_tensor *tensor, martlet_combination combination,
   martlet_operand first, martlet_operand second, const float *slope, float *target, size_t target_stride);
@@ -60,7 +61,8 @@ typedef struct {
   int count;
 } martlet_axis_table;
 
-/// Interpolates a blocked tensor along its three axes and adds `addend`, of the target's shape; NULL for none.
+/// Interpolates a blocked tensor along its three axes and adds `addend`, of the target's shape and perhaps the target itself;
+/// NULL for none.
 void martlet_resize_blocked(
   martlet_thread_pool *pool, const martlet_network_tensor *tensor, const martlet_axis_table tables[3],
   const float *values, const float *addend, float *target);

@@ -53,6 +53,8 @@ package protocol PlannedEngine: CompiledEngine {
   var isFast: Bool { get }
   /// OpenVINO's expected time over this engine's.
   var expectedRatio: Double { get }
+  /// The expected seconds of a run, of this engine and of OpenVINO, on two cores with AVX-512.
+  var expectedSeconds: (own: Double, library: Double) { get }
   /// The nodes that the interpreter computes.
   var interpreted: [String] { get }
   /// Whether kernels compute nearly all of the network, so that a run takes seconds at most.
@@ -130,7 +132,7 @@ final class NativeEngine: CompiledEngine {
         + "checkpoint, and the memory limit is \(limit >> 20) MiB; take a smaller window or a higher limit")
   }
 
-  func makeSession() throws -> any Session { NativeSession(self) }
+  func makeSession() throws -> sending any Session { NativeSession(self) }
 
   func workingMemory(_ inputs: [Shape]) throws -> Int? {
     try plan(for: inputs).arenaCount * MemoryLayout<Float>.size
@@ -142,6 +144,10 @@ extension NativeEngine: PlannedEngine {
   var isMostlyPlanned: Bool { plans.withLock { $0.values.allSatisfy(\.isMostlyPlanned) } }
 
   var expectedRatio: Double { plans.withLock { $0.values.map(\.expectedRatio).min() ?? 1 } }
+  var expectedSeconds: (own: Double, library: Double) {
+    plans.withLock { $0.values.map(\.expectedSeconds).max { $0.own < $1.own } ?? (0, 0) }
+  }
+
   var interpreted: [String] { plans.withLock { $0.values.first?.interpreted ?? [] } }
 
   func planDescription(_ shapes: [Shape]) throws -> String { try plan(for: shapes).description() }
@@ -161,6 +167,7 @@ extension NativeEngine: PlannedEngine {
   }
 }
 
+/// Runs of a plan in memory of its own; the plan and the weights are the engine's.
 final class NativeSession: Session {
   private let engine: NativeEngine
   private let isRunning = Atomic(false)
@@ -201,7 +208,8 @@ final class NativeSession: Session {
     let foreign = ForeignValues(count: plan.foreignCount)
     try withExtendedLifetime((memory, outputs)) {
       try engine.threads.use {
-        let run = NativeRun(pool: engine.threads, arena: arena, inputs: inputs, outputs: targets, foreign: foreign)
+        let run = NativeRun(
+          pool: engine.threads, arena: arena, offsets: plan.offsets, inputs: inputs, outputs: targets, foreign: foreign)
         for step in plan.steps {
           guard let observer else {
             try step.body(run)

@@ -17,9 +17,7 @@ struct NativeConvolution {
   let isDepthwise: Bool
   var shape: martlet_convolution
   var bias: [Float]?
-  /// A factor for each output channel, of a batch normalisation.
-  var factors: [Float]?
-  /// Then, in this order: a function, an addend of the output's shape, and a rectifier.
+  /// What happens to the sums, in this order: a function, an addend of the output's shape, and a rectifier.
   var function = martlet_function_call(function: MARTLET_IDENTITY, a: 0, b: 0)
   var residual: Value?
   var residualForm, tailForm: NativeValue?
@@ -52,7 +50,7 @@ struct NativeConvolution {
 
   /// Adds another convolution of one tap to this one, whose inputs are then the channels of both.
   mutating func add(_ other: NativeConvolution, sum: Value) {
-    let (own, more) = (scaledWeight(), other.scaledWeight())
+    let (own, more) = (floatWeight(), other.floatWeight())
     let (first, second) = (own.array(of: Float.self), more.array(of: Float.self))
     let (count, moreCount) = (own.shape[1], more.shape[1])
     var rows: [Float] = []
@@ -64,7 +62,6 @@ struct NativeConvolution {
     if bias != nil || other.bias != nil {
       bias = (0..<to[1]).map { (bias?[$0] ?? 0) + (other.bias?[$0] ?? 0) }
     }
-    factors = nil
     tail = other.input
     shape.in_channels += other.shape.in_channels
     value = sum
@@ -73,21 +70,7 @@ struct NativeConvolution {
   /// Multiplications and additions as the layer is written.
   var operations: Int { 2 * from[0] * (isTransposed ? from : to)[2...].reduce(1, *) * weight.count }
 
-  /// The weights in float32 with the factors of a batch normalisation.
-  func scaledWeight() -> Tensor {
-    var values = weight.converted(to: .float32).contiguous()
-    guard let factors else { return values }
-    let taps = weight.shape.dimensions[2...].reduce(1, *)
-    let inner = weight.shape[1]
-    // [in, out, taps…] for a transposed convolution, [out, in, taps…] otherwise; one channel of each group for groups.
-    let isAcross = isTransposed && !isDepthwise
-    values.withMutableElements(of: Float.self) { elements in
-      for index in elements.indices {
-        elements[index] *= factors[isAcross ? index / taps % inner : index / taps / inner]
-      }
-    }
-    return values
-  }
+  func floatWeight() -> Tensor { weight.converted(to: .float32).contiguous() }
 }
 
 /// What a convolution does to its outputs, at addresses that stay; arrays of channels are padded to whole blocks.
@@ -189,17 +172,6 @@ extension NativePlanner {
       }
     }
     return Tensor(result, Shape([first, second * groups] + dimensions[2...]))
-  }
-
-  /// The batch normalisation behind a convolution becomes a part of its weights and bias.
-  mutating func absorbBatchNormalization(_ layer: inout NativeConvolution) {
-    guard let next = onlyConsumer(layer.value), next.node.operator == "BatchNormalization",
-      let known = batchFactors(next.node)
-    else { return }
-    absorbed.insert(next.index)
-    layer.value = next.node.outputs[0]
-    layer.factors = known.scale
-    layer.bias = (0..<layer.to[1]).map { (layer.bias?[$0] ?? 0) * known.scale[$0] + known.shift[$0] }
   }
 
   /// The function, the addition and the rectifier behind a convolution become parts of its step.

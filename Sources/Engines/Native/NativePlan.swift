@@ -26,38 +26,10 @@ struct NativePlan: Sendable {
   var steps: [Step]
   /// Floats of working memory.
   var arenaCount: Int
+  /// Where each of its blocks begins.
+  var offsets: [Int]
   /// Values that aren't float32, which stay tensors.
   var foreignCount: Int
-
-  /// About what two cores with AVX-512 do with a kernel: operations in a second for this engine and for OpenVINO, estimated
-  /// from whole networks. Winograd's count as those of the convolution that they replace.
-  private static let rates: [(kernel: String, own: Double, library: Double)] = [
-    ("winograd", 400e9, 150e9), ("product", 190e9, 170e9), ("attention", 110e9, 60e9), ("depthwise", 80e9, 33e9),
-    ("direct", 150e9, 165e9),
-  ]
-  /// Bytes that memory moves in a second, and the time that a step takes beyond its work, here and in the library.
-  private static let (bandwidth, ownOverhead, libraryOverhead) = (20e9, 20e-6, 8e-6)
-
-  /// The seconds that a step is expected to take on two such cores.
-  static func expectedSeconds(_ step: Step) -> Double {
-    if step.interpretedElements > 0 { return Double(step.interpretedElements) * 5e-9 }
-    let rate = rates.first { step.kernel.hasPrefix($0.kernel) }?.own ?? .infinity
-    return max(Double(step.operations) / rate, Double(step.bytes) / bandwidth) + ownOverhead
-  }
-
-  /// OpenVINO's expected time over this engine's, from the layers' kinds; above 1 where this engine is ahead.
-  var expectedRatio: Double {
-    let own = steps.reduce(0) { $0 + Self.expectedSeconds($1) }
-    let library = steps.reduce(0.0) { sum, step in
-      let rate = Self.rates.first { step.kernel.hasPrefix($0.kernel) }?.library ?? .infinity
-      // The library computes what follows a layer with it.
-      return sum + Double(step.operations) / rate + Self.libraryOverhead
-    }
-    return own > 0 ? library / own : 1
-  }
-
-  /// Whether this engine is expected to be at least as fast as a library.
-  var isFast: Bool { expectedRatio >= 1 }
 
   /// Whether the interpreter's part takes less than a second or so.
   var isMostlyPlanned: Bool { steps.reduce(0) { $0 + $1.interpretedElements } <= 200_000_000 }
@@ -108,11 +80,12 @@ private func decimal(_ value: Double, _ digits: Int) -> String {
 struct NativeRun: ~Copyable {
   let pool: NativeThreads
   let arena: UnsafeMutablePointer<Float>
+  let offsets: [Int]
   let inputs: [Tensor]
   let outputs: [UnsafeMutableRawPointer]
   let foreign: ForeignValues
 
-  func pointer(_ slot: Slot) -> UnsafeMutablePointer<Float> { arena + slot.offset }
+  func pointer(_ slot: Slot) -> UnsafeMutablePointer<Float> { arena + offsets[slot.block] + slot.offset }
 }
 
 /// Values that aren't float32 during a run.

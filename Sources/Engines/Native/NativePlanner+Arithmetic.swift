@@ -88,7 +88,7 @@ extension NativePlanner {
     let form = Self.wild.contains(call.function) ? try plain(input) : try materialized(input)
     var result = form
     result.statistics = nil
-    result.slot = try resultSlot(value, result.shape, isBlocked: result.isBlocked)
+    result.slot = try resultSlot(value, result.shape, isBlocked: result.isBlocked, over: [(input, form)])
     define(value, result)
     step(node.name, name) { [result, call] run in
       martlet_apply(run.pool.pool, call, run.pointer(form.slot), result.count, run.pointer(result.slot))

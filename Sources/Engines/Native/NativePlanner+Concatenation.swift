@@ -27,18 +27,39 @@ extension NativePlanner {
     return result
   }
 
-  /// Where the result of a step is written: to its place in a concatenation, or to a slot of its own.
-  mutating func resultSlot(_ value: Value, _ shape: [Int], isBlocked: Bool) throws -> Slot {
+  /// Where the result of a step is written: to its place in a concatenation, over an operand that nothing else reads, or to
+  /// memory of its own.
+  /// - Parameter operands: What the step reads element by element, each before it writes the element of the result.
+  mutating func resultSlot(
+    _ value: Value, _ shape: [Int], isBlocked: Bool, over operands: [(value: Value?, form: NativeValue?)] = []
+  ) throws -> Slot {
     let count = NativeValue.count(shape, isBlocked: isBlocked)
-    // A place is given away once: a value and what is made of it can't both have it.
-    guard isBlocked, let place = place(of: value), placed.insert(place).inserted else { return arena.allocate(count) }
-    let whole = try wholeSlot(place.concatenation)
-    return arena.part(of: whole, at: place.channel * shape[2...].reduce(1, *), count: count)
+    if isBlocked, let slot = try placedSlot(value, shape) {
+      arena.complete(slot)
+      return slot
+    }
+    for case (let operand?, let form?) in operands
+    where form.isBlocked == isBlocked && form.count == count && isReplaceable(operand, form) {
+      arena.retain(form.slot)
+      return form.slot
+    }
+    return arena.allocate(count)
+  }
+
+  /// The place of a blocked value in a concatenation. A place is given away once: a value and what is made of it can't both
+  /// have it.
+  private mutating func placedSlot(_ value: Value, _ shape: [Int]) throws -> Slot? {
+    guard let place = place(of: value), placed.insert(place).inserted else { return nil }
+    return arena.part(
+      of: try wholeSlot(place.concatenation), at: place.channel * shape[2...].reduce(1, *),
+      count: NativeValue.count(shape, isBlocked: true))
   }
 
   private mutating func wholeSlot(_ concatenation: Value) throws -> Slot {
     if let known = concatenationSlots[concatenation] { return known }
-    let made = try resultSlot(concatenation, try shape(of: concatenation), isBlocked: true)
+    let shape = try shape(of: concatenation)
+    let made =
+      try placedSlot(concatenation, shape) ?? arena.reserve(NativeValue.count(shape, isBlocked: true))
     concatenationSlots[concatenation] = made
     return made
   }
@@ -78,11 +99,13 @@ extension NativePlanner {
     let slot =
       try concatenations[output] == nil
       ? arena.allocate(NativeValue.count(shape, isBlocked: isBlocked)) : wholeSlot(output)
+    arena.complete(slot)
     var result = NativeValue(slot: slot, shape: shape, isBlocked: isBlocked)
     var (offset, copied): (Int, [(part: NativeValue, offset: Int)]) = (0, [])
     var (channel, loads): (Int, [(load: NativeValue.Load, channel: Int, count: Int)]) = (0, [])
     for part in parts {
-      let isInPlace = concatenations[output] != nil && part.slot.offset == slot.offset + offset
+      let isInPlace =
+        concatenations[output] != nil && part.slot.block == slot.block && part.slot.offset == slot.offset + offset
       if !isInPlace {
         copied.append((part, offset))
       } else if let load = part.load {

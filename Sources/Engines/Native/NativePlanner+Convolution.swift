@@ -3,13 +3,13 @@ import Graphs
 import Tensors
 
 extension NativePlanner {
-  /// A convolution with what follows it: batch normalisation, function, residual, activation, and the statistics that a
-  /// normalisation needs. Two of one tap with a function between them are one step.
+  /// A convolution with what follows it: function, residual, activation, and the statistics that a normalisation needs. Two
+  /// of one tap with a function between them are one step. A batch normalisation is in the weights already where the
+  /// optimisation passes ran.
   mutating func convolution(_ node: Node) throws -> Bool {
     guard var layer = try convolutionLayer(node) else { return false }
     if try windowProduct(node, bias: layer.bias) { return true }
     guard layer.takesKernel else { return false }
-    absorbBatchNormalization(&layer)
     let source = try layer.isPlainInput ? plain(layer.input, allowsLoad: true) : blocked(layer.input, allowsLoad: true)
     layer.shape.plain_input = layer.isPlainInput ? 1 : 0
     if source.load == nil { try absorbPointwiseSummand(&layer) }
@@ -65,25 +65,18 @@ extension NativePlanner {
       let sum = onlyConsumer(layer.value), sum.node.operator == "Add",
       let addend = sum.node.inputs.compactMap(\.self).first(where: { $0 != layer.value }), !isPlanned(addend),
       onlyConsumer(addend)?.index == sum.index, let producer = pointwiseProducer(of: addend),
-      var other = try convolutionLayer(graph.nodes[producer]), other.isPointwise, other.takesKernel,
+      let other = try convolutionLayer(graph.nodes[producer]), other.isPointwise, other.takesKernel,
       !other.isPlainInput, other.to == layer.to, let form = blockedForm(other.input), form.load == nil
     else { return }
-    absorbBatchNormalization(&other)
     absorbed.formUnion([producer, sum.index])
     layer.add(other, sum: sum.node.outputs[0])
   }
 
-  /// The convolution whose result a value is, perhaps behind a batch normalisation.
+  /// The convolution whose result a value is.
   private func pointwiseProducer(of value: Value) -> Int? {
-    for (index, node) in graph.nodes.enumerated() where node.operator == "Conv" && !absorbed.contains(index) {
-      if node.outputs[0] == value { return index }
-      if let next = onlyConsumer(node.outputs[0]), next.node.outputs[0] == value,
-        next.node.operator == "BatchNormalization", batchFactors(next.node) != nil
-      {
-        return index
-      }
+    graph.nodes.indices.first {
+      graph.nodes[$0].operator == "Conv" && graph.nodes[$0].outputs[0] == value && !absorbed.contains($0)
     }
-    return nil
   }
 
   /// The convolution of one tap that alone reads what comes out of another one, with what follows it; absorbed.
@@ -93,7 +86,6 @@ extension NativePlanner {
       var second = try convolutionLayer(next.node), second.isPointwise, second.takesKernel
     else { return nil }
     absorbed.insert(next.index)
-    absorbBatchNormalization(&second)
     try absorbFollowers(&second)
     return second
   }
@@ -113,8 +105,9 @@ extension NativePlanner {
       define(layer.value, result)
       return result
     }
-    var result = NativeValue(
-      slot: try resultSlot(layer.value, layer.to, isBlocked: isBlocked), shape: layer.to, isBlocked: isBlocked)
+    let slot = try resultSlot(
+      layer.value, layer.to, isBlocked: isBlocked, over: [(layer.residual, layer.residualForm)])
+    var result = NativeValue(slot: slot, shape: layer.to, isBlocked: isBlocked)
     // Statistics of plain outputs are gathered by a step of their own, in their own layout.
     if isBlocked, feedsNormalization(layer.value) {
       result.statistics = arena.allocate(layer.to[0] * NativeValue.paddedChannels(layer.to[1]) * 4)
@@ -131,13 +124,13 @@ extension NativePlanner {
     return "winograd \(size / 100 % 10)×\(size / 10 % 10)×\(size % 10)\(taps)\(stride)"
   }
 
-  /// The weights as the kernel wants them, with the factors of a batch normalisation; made once for all plans.
+  /// The weights as the kernel wants them; made once for all plans.
   private func prepareWeights(_ layer: NativeConvolution, _ kernel: martlet_convolution_kernel) -> FixedFloats {
     var shape = layer.shape
     let count = martlet_convolution_weight_count(&shape, kernel)
     let form = "\(kernel.rawValue) \(shape.plain_input) \(shape.plain_output) \(shape.in_channels)"
     return prepared.weights("\(layer.node.name) \(form)", count: count) { target in
-      layer.scaledWeight().withElements(of: Float.self) { source in
+      layer.floatWeight().withElements(of: Float.self) { source in
         guard let base = source.baseAddress else { return }
         threads.use { martlet_convolution_prepare(threads.pool, &shape, kernel, base, target) }
       }

@@ -9,13 +9,12 @@ extension NativePlanner {
       layer.weight.shape.dimensions[2...].allSatisfy({ $0 <= MARTLET_MOST_DEPTHWISE_TAPS }),
       (node.ints("strides") ?? []).allSatisfy({ $0 <= MARTLET_MOST_DEPTHWISE_TAPS })
     else { return false }
-    absorbBatchNormalization(&layer)
     let source = try blocked(layer.input, allowsLoad: true)
     try absorbFollowers(&layer)
     layer.residualForm = try layer.residual.map { try blocked($0) }
     var shape = layer.shape
     let weights = prepared.weights("\(node.name) depthwise", count: martlet_depthwise_weight_count(&shape)) { target in
-      layer.scaledWeight().withElements(of: Float.self) { source in
+      layer.floatWeight().withElements(of: Float.self) { source in
         if let base = source.baseAddress { martlet_depthwise_prepare(&shape, base, target) }
       }
     }

@@ -25,12 +25,13 @@ extension NativePlanner {
       case "MaxPool", "AveragePool": try pooling(node)
       case "GlobalAveragePool": try globalPooling(node, MARTLET_REDUCE_MEAN)
       case "GlobalMaxPool": try globalPooling(node, MARTLET_REDUCE_MAX)
-      case "Resize": try resize(node)
+      case "Resize": try resize(node) || resampling(node)
       case "Pad": try padding(node)
       case "Transpose": try transposition(node)
       case "Slice": try slice(node)
       case "Split": try split(node)
-      case "Gather": try gather(node)
+      case "Gather": try gather(node) || picking(node)
+      case "ArgMax", "ArgMin": try extreme(node)
       case "Expand": try expansion(node)
       case "Reshape": try groupNormalization(node) || alias(node)
       case "Flatten", "Squeeze", "Unsqueeze", "Identity": try alias(node)
@@ -134,7 +135,7 @@ extension NativePlanner {
   mutating func allocateLoad(_ count: Int) -> NativeValue.Load {
     let part = (count + 15) / 16 * 16
     let whole = arena.allocate(3 * part)
-    let slots = (0..<3).map { Slot(offset: whole.offset + $0 * part, count: part) }
+    let slots = (0..<3).map { Slot(block: whole.block, offset: $0 * part, count: part) }
     return NativeValue.Load(scale: slots[0], shift: slots[1], slope: slots[2], whole: whole)
   }
 
@@ -168,7 +169,7 @@ extension NativePlanner {
     var result = a
     result.load = nil
     result.statistics = nil
-    result.slot = try resultSlot(value, shape, isBlocked: result.isBlocked)
+    result.slot = try resultSlot(value, shape, isBlocked: result.isBlocked, over: [(first, a), (second, b)])
     let padding = result.channels - shape[1]
     let slope = slopes.map { FixedFloats($0 + Array(repeating: 0, count: padding)) }
     define(value, result)
@@ -244,8 +245,10 @@ extension NativePlanner {
     }
     let missing = Array(repeating: ResizeTable.identity, count: 5 - from.count)
     var value = node.outputs[0]
-    let addend = try absorbAddition(&value).map { try blocked($0) }
-    let result = NativeValue(slot: try resultSlot(value, to, isBlocked: true), shape: to, isBlocked: true)
+    let added = try absorbAddition(&value)
+    let addend = try added.map { try blocked($0) }
+    let slot = try resultSlot(value, to, isBlocked: true, over: [(added, addend)])
+    let result = NativeValue(slot: slot, shape: to, isBlocked: true)
     define(value, result)
     let all = missing + tables
     step(node.name, addend == nil ? "resize" : "resize, add") { run in

@@ -144,27 +144,12 @@ extension NativePlanner {
     }
     let (from, to) = (try shape(of: input), try shape(of: node.outputs[0]))
     let rank = from.count
-    guard to.allSatisfy({ $0 > 0 }), rank <= 9 else { return false }
+    guard to.allSatisfy({ $0 > 0 }), pads.allSatisfy({ $0 >= 0 }), rank <= 9 else { return false }
     let mode = PaddingMode(rawValue: node.string("mode") ?? "constant") ?? .constant
     if mode == .constant {
       let fill = node.inputs.count > 2 && node.inputs[2] != nil ? floats(node.inputs[2])?.first : 0
       guard let fill else { return false }
-      if prefersBlocks(input, output: node.outputs[0]), from[..<2] == to[..<2] {
-        let source = try blocked(input)
-        let result = NativeValue(
-          slot: arena.allocate(NativeValue.count(to, isBlocked: true)), shape: to, isBlocked: true)
-        define(node.outputs[0], result)
-        let (extents, sourceStrides) = blockedAxes(from)
-        let strides = blockedAxes(to).strides
-        let offset = (2..<rank).reduce(0) { $0 + pads[$1] * strides[$1] }
-        step(node.name, "pad") { run in
-          martlet_fill(run.pool.pool, fill, result.count, run.pointer(result.slot))
-          var axes = nativeAxes(extents)
-          martlet_copy_strided(
-            run.pool.pool, &axes, run.pointer(source.slot), sourceStrides, run.pointer(result.slot) + offset, strides)
-        }
-        return true
-      }
+      if prefersBlocks(input, output: node.outputs[0]), try blockedPadding(node, pads, fill) { return true }
       let source = try view(input)
       let result = NativeValue(slot: arena.allocate(to.reduce(1, *)), shape: to)
       define(node.outputs[0], result)
@@ -175,6 +160,45 @@ extension NativePlanner {
       return true
     }
     return try mirroredPadding(node, mode, pads)
+  }
+
+  /// Padding with a number in blocks. Where channels are added in front, those of a block that stay beside each other move
+  /// together.
+  private mutating func blockedPadding(_ node: Node, _ pads: [Int], _ fill: Float) throws -> Bool {
+    guard let input = node.inputs[0] else { return false }
+    let (from, to) = (try shape(of: input), try shape(of: node.outputs[0]))
+    let rank = from.count
+    guard NativeValue.prefersBlocks(from), from[0] == to[0] else { return false }
+    // Channels that move together: whole blocks, or the largest parts of them that none is cut by the padding.
+    var width = 16
+    while pads[1] % width != 0 || (from[1] != to[1] && from[1] % width != 0) { width /= 2 }
+    guard width >= 4 else { return false }
+    let source = try blocked(input)
+    let result = NativeValue(slot: try resultSlot(node.outputs[0], to, isBlocked: true), shape: to, isBlocked: true)
+    define(node.outputs[0], result)
+    let (extents, sourceStrides) = blockedAxes(from)
+    let strides = blockedAxes(to).strides
+    let origin = (2..<rank).reduce(0) { $0 + pads[$1] * strides[$1] }
+    let groups = (from[1] + width - 1) / width
+    // The groups that begin at one lane of their blocks.
+    let moves = (0..<16 / width).compactMap { lane -> (extents: [Int], source: Int, target: Int)? in
+      let count = (groups - lane + 16 / width - 1) / (16 / width)
+      guard count > 0 else { return nil }
+      let first = pads[1] + lane * width
+      var part = extents
+      (part[1], part[part.count - 1]) = (count, width)
+      return (part, lane * width, origin + first / 16 * strides[1] + first % 16)
+    }
+    step(node.name, "pad") { run in
+      martlet_fill(run.pool.pool, fill, result.count, run.pointer(result.slot))
+      for move in moves {
+        var axes = nativeAxes(move.extents)
+        martlet_copy_strided(
+          run.pool.pool, &axes, run.pointer(source.slot) + move.source, sourceStrides,
+          run.pointer(result.slot) + move.target, strides)
+      }
+    }
+    return true
   }
 
   /// Padding that repeats elements: the input is put in its place, then each axis in turn copies from inside.

@@ -141,9 +141,10 @@ struct NativePlanner {
       finish(index)
     }
     for (index, output) in graph.outputs.enumerated() { try deliver(output.value, index) }
+    let layout = arena.layout()
     return NativePlan(
       inputShapes: inputShapes, outputShapes: try graph.outputs.map { Shape(try shape(of: $0.value)) }, steps: steps,
-      arenaCount: arena.size, foreignCount: foreign.count)
+      arenaCount: layout.size, offsets: layout.offsets, foreignCount: foreign.count)
   }
 
   // MARK: Facts
@@ -192,11 +193,18 @@ struct NativePlanner {
 
   // MARK: Steps
 
+  /// Where a run keeps a value that isn't float32.
+  mutating func foreignPlace(_ value: Value) -> Int {
+    foreign[value] = foreign.count
+    return foreign.count - 1
+  }
+
   mutating func step(
     _ node: String, _ kernel: String, operations: Int = 0,
     _ body: @escaping @Sendable (borrowing NativeRun) throws -> Void
   ) {
     steps.append(NativePlan.Step(node: node, kernel: kernel, operations: operations, body: body))
+    arena.advance()
   }
 
   /// Records a form of a value that holds its slots.
@@ -224,6 +232,12 @@ struct NativePlanner {
     for output in node.outputs { releaseIfDead(output) }
   }
 
+  /// Whether the node at hand is the last one that reads a value, and nothing else lies in this form's memory.
+  func isReplaceable(_ value: Value, _ form: NativeValue) -> Bool {
+    remaining[value] == 1 && constant(value) == nil && !outputValues.contains(value) && form.output == nil
+      && arena.isHeldOnce(form.slot)
+  }
+
   private mutating func releaseIfDead(_ value: Value) {
     guard remaining[value, default: 0] <= 0, !outputValues.contains(value) else { return }
     for form in forms.removeValue(forKey: value) ?? [] { for slot in form.slots { arena.release(slot) } }
@@ -232,8 +246,7 @@ struct NativePlanner {
 
   private mutating func bind(_ input: Value, _ index: Int) throws {
     guard isFloat(input) else {
-      foreign[input] = foreign.count
-      let place = foreign.count - 1
+      let place = foreignPlace(input)
       step(graph.name(of: input), "input") { run in run.foreign.tensors[place] = run.inputs[index] }
       return
     }
@@ -471,8 +484,7 @@ struct NativePlanner {
         define(output, form)
         targets.append(.slot(form.slot, Shape(form.shape)))
       } else {
-        foreign[output] = foreign.count
-        targets.append(.foreign(foreign.count - 1))
+        targets.append(.foreign(foreignPlace(output)))
       }
     }
     step(node.name, "interpreter") { [operands, targets] run in
