@@ -10,13 +10,17 @@ import Tensors
 /// The latency of Martlet's CPU engine beside OpenVINO's, run by run in turns.
 struct EnginesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "engines", abstract: "Compares the latency of Martlet's CPU engine with OpenVINO's.")
+    commandName: "engines",
+    abstract: "Compares the latency of Martlet's CPU engine with OpenVINO's, measured and expected.")
 
   @Argument(help: "Folders that martlet reads, each with an input.npy for its network.")
   var bundles: [String]
 
   @Option(help: "Runs of each engine, after one that isn't counted.")
   var rounds = 7
+
+  @Option(help: "Threads. Default: all cores.")
+  var threads: Int?
 
   @Flag(help: "Print the plan of Martlet's engine.")
   var plan = false
@@ -42,14 +46,14 @@ struct EnginesCommand: ParsableCommand {
     let input = try Npy.read(path: bundle + "/input.npy").converted(to: .float32)
     var options = NetworkOptions()
     options.inputShape = input.shape.dimensions
-    let graph = try EngineChoice().optimized(NetworkSource(try Model(path: bundle), options).graph())
-    let source = try EngineSource(graph)
-    var backends: [any EngineBackend] = [NativeBackend()]
-    if !nativeOnly { backends.append(OpenVINOBackend()) }
-    var engineOptions = EngineOptions()
-    engineOptions.batch = input.shape[0]
+    let graph = try NetworkSource(try Model(path: bundle), options).graph()
+    // As a run compiles it: optimised, and in the engine's own forms.
+    var choice = EngineChoice()
+    choice.options.batch = input.shape[0]
+    choice.options.threads = threads
+    choice.runtime = .native
     let loading = ContinuousClock.now
-    let native = try NativeBackend().compile(source, engineOptions)
+    let native = try choice.compile(graph)
     let loadTime = ContinuousClock.now - loading
     if plan, let plan = native as? any PlannedEngine {
       print(try plan.planDescription([input.shape]))
@@ -60,8 +64,10 @@ struct EnginesCommand: ParsableCommand {
       }
     }
     if check { try compareValues(graph, input) }
-    let sessions = try backends.map { backend in
-      try (backend.name == "native" ? native : backend.compile(source, engineOptions)).makeSession()
+    var sessions = [try native.makeSession()]
+    if !nativeOnly {
+      choice.runtime = .openvino
+      sessions.append(try choice.compile(graph).makeSession())
     }
     var outputs = sessions.map { _ in [Tensor]() }
     var times = sessions.map { _ in [Double]() }
@@ -80,6 +86,11 @@ struct EnginesCommand: ParsableCommand {
     if medians.count > 1 {
       let ratio = (medians[1] / medians[0]).formatted(.number.precision(.fractionLength(2)))
       line += ", OpenVINO \(milliseconds(medians[1])), ratio \(ratio), difference \(difference(outputs[0], outputs[1]))"
+    }
+    if let planned = native as? any PlannedEngine {
+      let (own, library) = planned.expectedSeconds
+      line += ", expected \(milliseconds(own * 1000)) and \(milliseconds(library * 1000)), ratio "
+      line += planned.expectedRatio.formatted(.number.precision(.fractionLength(2)))
     }
     print(line + ", load \(loadTime)")
   }

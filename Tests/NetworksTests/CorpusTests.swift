@@ -41,6 +41,22 @@ import Testing
     if inputs[0].shape[0] > 1 { try compare(networkCase, try session.run(inputs), batch: nil) }
   }
 
+  @Test(arguments: ["segresnet", "highresnet", "dynunet_plain", "mednext", "swin_unetr3d", "vnet"])
+  func oneThreadAndTwoComputeTheSameBits(_ name: String) throws {
+    let networkCase = try NetworkCase(name)
+    let source = try source(try Optimization.driver.run(networkCase.graph()).graph)
+    let inputs = try networkCase.shapes.indices.map { try networkCase.input($0) }
+    var options = EngineOptions()
+    var results: [[[Float]]] = []
+    for count in [1, 2, 2] {
+      options.threads = count
+      let outputs = try NativeBackend().compile(source, options).makeSession().run(inputs)
+      results.append(outputs.map { $0.array(of: Float.self) })
+    }
+    #expect(results[0] == results[1])
+    #expect(results[1] == results[2])
+  }
+
   /// As it is built, and optimised, which may only change the rounding.
   @Test(arguments: NetworkCase.all) func theInterpreterComputesWhatPyTorchDoes(_ name: String) throws {
     let networkCase = try NetworkCase(name)
