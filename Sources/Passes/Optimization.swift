@@ -17,6 +17,7 @@ package enum Optimization {
     RuleSweep(SliceMerging()),
     RuleSweep(ConcatMerging()),
     CommonSubexpressions(),
+    NodeOrder(),
   ]
 
   /// Each round leaves less to do; networks need two to four.

@@ -2,9 +2,12 @@
 /// graph: a file for whatever reads it keeps the common forms.
 package enum Lowering {
   private static let passes: [String: [any Pass]] = [
-    "openvino": [RuleSweep(GroupNormalizationLowering()), AxiswiseNormalization()]
+    "openvino": [
+      RuleSweep(GroupNormalizationLowering()), RuleSweep(InstanceNormalizationLowering()),
+      RuleSweep(TransposedConvolutionComposition()), RuleSweep(TransposedConvolutionLowering()),
+    ]
   ]
 
   /// Makes the graph what the engine of that name (`--runtime`, `--target`) should get.
-  package static func driver(for engine: String) -> PassDriver { PassDriver(passes[engine] ?? []) }
+  package static func driver(for engine: String) -> PassDriver { PassDriver(passes[engine] ?? [], rounds: 4) }
 }

@@ -7,7 +7,8 @@ package struct GraphIndex {
   private var producers: [Value: Int] = [:]
   /// How often nodes and the graph's outputs read a value.
   private var readCounts: [Value: Int] = [:]
-  private var firstReaders: [Value: Int] = [:]
+  /// The nodes that read a value, once each.
+  private var readers: [Value: [Int]] = [:]
 
   package init(_ graph: Graph) {
     self.graph = graph
@@ -17,7 +18,7 @@ package struct GraphIndex {
       for output in node.outputs { producers[output] = index }
       for case let input? in node.inputs {
         readCounts[input, default: 0] += 1
-        if firstReaders[input] == nil { firstReaders[input] = index }
+        if readers[input]?.last != index { readers[input, default: []].append(index) }
       }
     }
     for (_, value) in graph.outputs { readCounts[value, default: 0] += 1 }
@@ -35,8 +36,14 @@ package struct GraphIndex {
 
   /// The only node that reads the value; nil when there are several, or an output is it.
   func onlyReader(of value: Value) -> Node? {
-    guard isReadOnce(value), let index = firstReaders[value] else { return nil }
-    return graph.nodes[index]
+    guard isReadOnce(value) else { return nil }
+    return onlyNodes(reading: value)?.first
+  }
+
+  /// The nodes that read the value, one operand each; nil when an output reads it, or a node twice.
+  func onlyNodes(reading value: Value) -> [Node]? {
+    guard let places = readers[value], places.count == readCounts[value] else { return nil }
+    return places.map { graph.nodes[$0] }
   }
 
   // MARK: Constants

@@ -5,9 +5,9 @@ import Tensors
 import TestSupport
 import Testing
 
-@Suite struct AxiswiseNormalizationTests {
-  /// Instance normalisation of `[1, C, …]` with a scale and a bias.
-  private func graph(_ shape: [Int], epsilon: Float = 1e-5) throws -> Graph {
+@Suite struct InstanceNormalizationLoweringTests {
+  /// Instance normalisation of `[1, C, …]` with a scale and a bias; `isBetween` convolutions that change nothing.
+  private func graph(_ shape: [Int], epsilon: Float = 1e-5, isBetween: Bool = false) throws -> Graph {
     var graph = Graph(name: "Norm")
     let extents = [Dimension("batch")] + shape.dropFirst().map { Dimension($0) }
     let image = try graph.input("image", TensorType(.float32, extents))
@@ -15,8 +15,14 @@ import Testing
     let biases: [Float] = (0..<shape[1]).map { Float($0) - 1 }
     let scale = graph.constant(Tensor(scales, [shape[1]]), name: "scale")
     let bias = graph.constant(Tensor(biases, [shape[1]]), name: "bias")
-    try graph.output(
-      graph.instanceNormalization(image, scale: scale, bias: bias, epsilon: epsilon), name: "output_0")
+    let channels = shape[1]
+    let identity = graph.constant(
+      Tensor(
+        (0..<channels * channels).map { (place: Int) -> Float in place % (channels + 1) == 0 ? 1 : 0 },
+        Shape([channels, channels] + shape.dropFirst(2).map { _ in 1 })), name: "identity")
+    let input = isBetween ? try graph.conv(image, weight: identity) : image
+    let result = try graph.instanceNormalization(input, scale: scale, bias: bias, epsilon: epsilon)
+    try graph.output(isBetween ? graph.conv(result, weight: identity) : result, name: "output_0")
     return graph
   }
 
@@ -49,7 +55,7 @@ import Testing
   @Test(arguments: [[1, 3, 40, 36, 32], [1, 2, 100, 80], [1, 2, 9240]])
   func theResultIsTheSame(_ shape: [Int]) throws {
     let graph = try graph(shape)
-    let result = try #require(try AxiswiseNormalization().apply(to: graph)).graph
+    let result = try #require(try RuleSweep(InstanceNormalizationLowering()).apply(to: graph)).graph
     try result.verify()
     #expect(!result.nodes.contains { $0.operator == "InstanceNormalization" })
     let input = scan(shape)
@@ -59,13 +65,15 @@ import Testing
   }
 
   @Test func smallOnesAreLeftAlone() throws {
-    #expect(try AxiswiseNormalization().apply(to: graph([1, 4, 8, 8, 8])) == nil)
+    #expect(try RuleSweep(InstanceNormalizationLowering()).apply(to: graph([1, 4, 8, 8, 8])) == nil)
   }
 
+  /// Between convolutions OpenVINO has the channels innermost, where its own normalisation is off by 5e-4 here.
   @Test(.enabled(if: OpenVINOBackend().isHere, "OpenVINO isn't installed"))
   func openVINOIsAsExactAsTheReference() throws {
-    let shape = [1, 2, 64, 64, 64]
-    let result = try #require(try AxiswiseNormalization().apply(to: try graph(shape))).graph
+    let shape = [1, 16, 48, 48, 48]
+    let graph = try graph(shape, isBetween: true)
+    let result = try #require(try RuleSweep(InstanceNormalizationLowering()).apply(to: graph)).graph
     let input = scan(shape)
     let output = try OpenVINOBackend().compile(EngineSource(result), EngineOptions()).makeSession().run([input])[0]
     let difference = Difference(output, expected(input))
