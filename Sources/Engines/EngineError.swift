@@ -14,6 +14,8 @@ package enum EngineError: DiagnosedError, Equatable {
   case invalidOption(name: String, value: String, expected: String)
   /// The backend can't read or compile the network.
   case networkRefused(backend: String, reason: String)
+  /// The backend would compute a node as something else than it is.
+  case nodeRefused(backend: String, node: String, operator: String, reason: String)
   /// The backend reads other inputs or outputs from the network than its description says.
   case portMismatch(backend: String, port: String, expected: String, found: String)
   /// The extents of an output depend on values, not only on the shapes of the inputs.
@@ -42,6 +44,10 @@ package enum EngineError: DiagnosedError, Equatable {
     case .networkRefused(let backend, let reason):
       Diagnosis(
         .data, "\(backend) can't compile the network: \(reason)", hint: "try another engine with --runtime")
+    case .nodeRefused(let backend, let node, let name, let reason):
+      Diagnosis(
+        .data, "\(backend) can't compute node '\(node)' (\(name)): \(reason)",
+        hint: "take Martlet's own engine, --runtime native, which can")
     case .portMismatch(let backend, let port, let expected, let found):
       Diagnosis(
         .data, "\(backend) reads the network's \(port) as \(found)", expected: expected,

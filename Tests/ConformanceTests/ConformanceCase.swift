@@ -20,7 +20,7 @@ struct ConformanceCase: Sendable {
   enum Outcome: Sendable {
     /// The outputs agree. The inputs named here were given to the reader as constants.
     case passed(constants: [String])
-    /// The reader refuses the model.
+    /// The reader refuses the model, or the engine one of its nodes by name.
     case refused(String)
     /// The engine refuses it, or its outputs differ.
     case failed(String)
@@ -60,6 +60,9 @@ struct ConformanceCase: Sendable {
         }
       }
       return .passed(constants: constants)
+    } catch let error as EngineError {
+      if case .nodeRefused = error { return .refused(Self.text(error)) }
+      return .failed(Self.text(error))
     } catch { return .failed(Self.text(error)) }
   }
 

@@ -1,8 +1,9 @@
 import Foundation
 import TestSupport
 
-/// What is known of each case, from the files in `Lists/`: a line for each case that passes or fails on an engine, and
-/// one for each operator, element type or case that is out of scope, with its reason behind a tab.
+/// What is known of each case, from the files in `Lists/`: a line for each case that passes, fails or is refused on an
+/// engine, and one for each operator, element type or case that is out of scope for all of them, with its reason behind
+/// a tab.
 struct ConformanceLists {
   /// From a case to the inputs that are given to the reader as constants.
   private(set) var passing: [String: [String]] = [:]
@@ -32,6 +33,12 @@ struct ConformanceLists {
         problems.append("\(name) is listed twice")
       }
       if reason.isEmpty { problems.append("\(name) is listed as failing without a reason") }
+    }
+    for (name, reason) in try Self.lines("\(backend)-refused.txt") {
+      if cases.updateValue(reason, forKey: name) != nil || passing[name] != nil || failing[name] != nil {
+        problems.append("\(name) is listed twice")
+      }
+      if reason.isEmpty { problems.append("\(name) is listed as refused without a reason") }
     }
     for (subject, reason) in try Self.lines("out-of-scope.txt") {
       let words = subject.split(separator: " ").map(String.init)

@@ -2,6 +2,8 @@ import Diagnostics
 import Dispatch
 import Engines
 import Files
+import Graphs
+import OrderedCollections
 import Synchronization
 import TestSupport
 import Tensors
@@ -16,6 +18,42 @@ import Testing
       #expect(result.count == 1)
       #expect(Difference(result[0], output.sliced(0, 0..<batch)).relative < Tolerance.network)
     }
+  }
+
+  /// What the library would leave out or compute otherwise without a word.
+  @Test(arguments: [
+    "antialias", "exclude_outside", "half_pixel_symmetric", "align_corners", "wrap", "sample", "divide",
+  ])
+  func whatItWouldComputeAsSomethingElseIsRefusedByName(_ feature: String) throws {
+    var graph = Graph(name: "Refused")
+    let isInteger = feature == "divide"
+    let image = try graph.input("image", TensorType(isInteger ? .uint8 : .float32, [1, 2, 9, 9, 9]))
+    let scales = graph.constant(Tensor([Float(1), 1, 0.6, 0.6, 0.6], [5]), name: "scales")
+    let pads = graph.constant(Tensor([Int64(0), 0, 1, 0, 0, 0, 0, 1, 0, 0], [10]), name: "pads")
+    func resized(_ attributes: OrderedDictionary<String, Attribute>) throws -> Value {
+      try graph.apply("Resize", [image, nil, scales], attributes, named: "place")[0]
+    }
+    let result =
+      switch feature {
+      case "antialias": try resized(["mode": .string("linear"), "antialias": .int(1)])
+      case "exclude_outside": try resized(["mode": .string("cubic"), "exclude_outside": .int(1)])
+      case "wrap": try graph.apply("Pad", [image, pads], ["mode": .string("wrap")], named: "place")[0]
+      case "sample":
+        try graph.apply(
+          "GridSample", [image, graph.constant(Tensor(.float32, [1, 2, 2, 2, 3]), name: "grid")],
+          ["mode": .string("linear")], named: "place")[0]
+      case "divide": try graph.apply("Div", [image, image], named: "place")[0]
+      default: try resized(["mode": .string("linear"), "coordinate_transformation_mode": .string(feature)])
+      }
+    try graph.output(result, name: "output_0")
+    let source = try EngineSource(graph)
+    #expect {
+      try EngineCorpus.openVINO().compile(source, EngineOptions())
+    } throws: { error in
+      guard case .nodeRefused("OpenVINO", "place", _, _)? = error as? EngineError else { return false }
+      return (error as? EngineError)?.diagnosis.hint?.contains("--runtime native") ?? false
+    }
+    #expect(throws: Never.self) { try ReferenceBackend().compile(source, EngineOptions()) }
   }
 
   @Test func freeHeightAndWidthTakeTheShapeOfEachRun() throws {

@@ -24,7 +24,10 @@ final class OpenVINOModel: OpenVINOPlanSource {
   }
 
   /// Reads the ONNX model and compares its inputs and outputs with their description.
+  /// - Throws: ``EngineError``; for a node that the library would compute as something else
+  ///   ``EngineError/nodeRefused(backend:node:operator:reason:)``.
   init(_ runtime: OpenVINORuntime, _ source: EngineSource, properties: OpenVINOProperties) throws {
+    if let graph = source.graph { try OpenVINOLimits.check(graph) }
     var handle: OpaquePointer?
     let bytes = source.onnx.bytes
     guard let base = bytes.baseAddress, bytes.count > 0 else { throw Self.refused("the ONNX model is empty") }

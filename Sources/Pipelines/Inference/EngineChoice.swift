@@ -78,9 +78,21 @@ package struct EngineChoice: Sendable {
       return ExplainedEngine(
         native, EngineSetting("chosen", "OpenVINO would be about \(expectation) times as fast; it isn't installed"))
     }
-    return ExplainedEngine(
-      try compile(graph, with: openVINO),
-      EngineSetting("chosen", "expected to be about \(expectation) times as fast as Martlet's own engine here"))
+    do {
+      return ExplainedEngine(
+        try compile(graph, with: openVINO),
+        EngineSetting("chosen", "expected to be about \(expectation) times as fast as Martlet's own engine here"))
+    } catch let error as EngineError {
+      guard case .nodeRefused(_, let node, _, let reason) = error else { throw error }
+      return ExplainedEngine(
+        native, EngineSetting("chosen", "OpenVINO would be faster and can't compute '\(node)': \(reason)"))
+    }
+  }
+
+  /// The graph in the form that the chosen engine gets; with `auto`, which chooses when it compiles, the common form.
+  package func engineGraph(_ graph: Graph) throws -> Graph {
+    let graph = try optimized(graph)
+    return optimizes && runtime != .auto ? try Lowering.driver(for: backend.name).run(graph).graph : graph
   }
 
   /// The graph as every engine gets it.
