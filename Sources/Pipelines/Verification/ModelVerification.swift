@@ -28,7 +28,7 @@ package struct ModelVerification: Sendable, Encodable {
       return
     }
     remark = nil
-    let candidate = try choice.optimized(try NetworkSource(model, options).graph())
+    let candidate = try choice.engineGraph(try NetworkSource(model, options).graph())
     let right =
       try reference.map { try Self.graph(of: $0, like: candidate, options) } ?? NetworkSource(model, options).graph()
     var check = EngineCheck(
@@ -37,13 +37,14 @@ package struct ModelVerification: Sendable, Encodable {
       let shape = candidate.inputs.first.map { candidate.type(of: $0).shape.map { $0.constant ?? 1 } } ?? []
       check.inputs = [try ScanWindow.input(scan, reference ?? model, options, shape: shape)]
     }
-    var choice = choice
-    choice.optimizes = false
-    let engine = try choice.compile(candidate)
+    // As it is: with an engine that is named the candidate has its form already.
+    var plain = choice
+    plain.optimizes = false
+    let engine = try (choice.runtime == .auto ? choice : plain).compile(candidate)
     table = try check.table(
       engine.makeSession(), title: engine.settings.first?.value ?? choice.runtime.rawValue,
       runCandidate: { graph, inputs in
-        let session = try choice.compile(graph).makeSession()
+        let session = try plain.compile(graph).makeSession()
         return try session.run(zip(inputs, session.inputs).map { $0.converted(to: $1.elementType) })
       })
     if table == nil { throw VerificationError.noOracle }

@@ -202,6 +202,19 @@ import Testing
     #expect(table.bisection?.node == "conv2/Conv", "\(table.text)")
   }
 
+  /// What is verified and searched is what a run of the engine gets, its own forms included.
+  @Test func aNamedEngineIsVerifiedInItsOwnForm() throws {
+    var graph = Graph(name: "Norm")
+    let image = try graph.input("image", TensorType(.float32, [Dimension("batch"), 2, 16, 16, 16]))
+    let ones = graph.constant(Tensor([Float(1), 2], [2]), name: "scale")
+    try graph.output(graph.instanceNormalization(image, scale: ones, bias: ones, epsilon: 1e-5), name: "output_0")
+    func isPooled(_ runtime: Runtime) throws -> Bool {
+      try choice(runtime).engineGraph(graph).nodes.contains { $0.operator == "AveragePool" }
+    }
+    #expect(try isPooled(.openvino))
+    #expect(try !isPooled(.native))
+  }
+
   @Test func aPackageForAnAbsentGPUSaysWhatWasRun() throws {
     let export = try ExportCase()
     var options = ExportCase.options("tensorrt-rtx")
