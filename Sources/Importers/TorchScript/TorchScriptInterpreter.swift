@@ -54,22 +54,25 @@ final class TorchScriptInterpreter {
   /// The class or function of a qualified name.
   private func definition(_ name: String) throws -> Statement.Kind {
     let parts = name.split(separator: ".")
-    let module = parts.dropLast().joined(separator: ".")
-    if modules[module] == nil {
-      var definitions: [String: Statement.Kind] = [:]
-      for statement in try located("the code of \(module)", { try archive.source(module) }) {
-        switch statement.kind {
-        case .class(let definition): definitions[definition.name] = statement.kind
-        case .function(let definition): definitions[definition.name] = statement.kind
-        default: break
-        }
-      }
-      modules[module] = definitions
-    }
-    guard let found = modules[module]?[String(parts.last ?? "")] else {
+    guard let found = try definitions(of: parts.dropLast().joined(separator: "."))[String(parts.last ?? "")] else {
       throw ImportError.malformed(reason: "the code doesn't define \(name.prefix(200))", expected: nil)
     }
     return found
+  }
+
+  /// The classes and functions of a module by name.
+  private func definitions(of module: String) throws -> [String: Statement.Kind] {
+    if let known = modules[module] { return known }
+    var definitions: [String: Statement.Kind] = [:]
+    for statement in try located("the code of \(module)", { try archive.source(module) }) {
+      switch statement.kind {
+      case .class(let definition): definitions[definition.name] = statement.kind
+      case .function(let definition): definitions[definition.name] = statement.kind
+      default: break
+      }
+    }
+    modules[module] = definitions
+    return definitions
   }
 
   /// A constant of CONSTANTS.
@@ -98,11 +101,11 @@ final class TorchScriptInterpreter {
   /// The member of an enumeration that a qualified name means: `__torch__.Mode.A`.
   func enumMember(_ dotted: String) throws -> ProgramValue? {
     let parts = dotted.split(separator: ".")
-    let className = parts.dropLast().joined(separator: ".")
-    guard archive.hasSource(parts.dropLast(2).joined(separator: ".")),
-      case .class(let definition)? = try? definition(className), definition.isEnum,
-      let member = definition.members.first(where: { $0.name == parts.last ?? "" })
+    let (module, name) = (parts.dropLast(2).joined(separator: "."), String(parts.dropLast().last ?? ""))
+    guard archive.hasSource(module), case .class(let definition)? = try definitions(of: module)[name],
+      definition.isEnum, let member = definition.members.first(where: { $0.name == parts.last ?? "" })
     else { return nil }
+    let className = "\(module).\(name)"
     let value = try TorchScriptFrame.evaluated(member.value, self)
     return .object(ProgramObject(className: className, path: "", attributes: ["value": value], isEnumMember: true))
   }
