@@ -14,7 +14,8 @@ package enum PassError: DiagnosedError, Equatable {
     case .unboundSymbol(let input, let shape):
       Diagnosis(
         .data, "input '\(input)' is \(shape)", expected: "a shape that is known but for the batch",
-        hint: "an engine needs every other extent; export the network with --target onnx")
+        hint: "give an engine the shape with --further-input, once for each input behind the first, for example "
+          + "--further-input 1:int64 --further-input 1,77,768; or export with --target onnx, which leaves it open")
     }
   }
 }

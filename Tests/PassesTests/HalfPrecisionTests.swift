@@ -174,6 +174,8 @@ import Testing
     let image = try graph.input("image", TensorType(.float32, [Dimension("batch"), 1, Dimension("height"), 8]))
     try graph.output(graph.relu(image), name: "output_0")
     #expect(throws: PassError.self) { try FixedBatch(1).apply(to: graph) }
+    let fixed = try #require(try FixedSymbols(["height": 6]).apply(to: graph)).graph
+    #expect(fixed.type(of: fixed.outputs[0].value).shape == [Dimension("batch"), 1, 6, 8])
   }
 }
 

@@ -39,6 +39,8 @@ def build(martlet, case, precision):
         shape = content["inputs"][0]
         if len(shape) > 2:
             command += ["--input-shape", ",".join(map(str, [1] + shape[1:]))]
+        for further in content["inputs"][1:]:
+            command += ["--further-input", ",".join(map(str, [1] + further[1:]))]
         run = subprocess.run(command, capture_output=True, text=True)
         if run.returncode == 0:
             return None

@@ -40,7 +40,8 @@ struct Export: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A further input of a TorchScript program: its shape, and the type of its elements where it isn't float32.",
+      "An input behind the first, where the model leaves it open: its shape, and the type of its elements for a "
+        + "TorchScript program where it isn't float32. Once for each.",
       valueName: "1,77,768 or 1:int64"))
   var furtherInput: [String] = []
 

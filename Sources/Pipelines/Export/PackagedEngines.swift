@@ -97,6 +97,11 @@ extension NetworkOptions {
     if filled.configFiles == nil, !source.configs.isEmpty { filled.configFiles = source.configs }
     if filled.networkID == NetworkOptions().networkID { filled.networkID = source.networkID }
     filled.checkpointKey = filled.checkpointKey ?? source.checkpointKey
+    if filled.furtherInputs.isEmpty {
+      filled.furtherInputs = package.manifest.inputs.dropFirst().map {
+        InputType(shape: $0.minimum, elementType: $0.specification.elementType)
+      }
+    }
     filled.overrides = try source.overrides.map { try ConfigOverride(parsing: $0) } + overrides
     return filled
   }

@@ -74,6 +74,8 @@ package enum ModelError: DiagnosedError, Equatable {
   case missingEntry(id: String, config: String)
   case notAComponent(id: String, found: String)
   case unknownShape(network: String, reason: String)
+  /// The shape given for an input behind the first isn't the input's.
+  case wrongFurtherInput(network: String, input: String, expected: String, found: [Int])
   case notABundle(kind: String, path: String)
 
   package var diagnosis: Diagnosis {
@@ -96,6 +98,10 @@ package enum ModelError: DiagnosedError, Equatable {
       Diagnosis(
         .usage, "the input shape of \(network) isn't known: \(reason)",
         hint: "give it with --input-shape, for example --input-shape 1,1,96,96,96")
+    case .wrongFurtherInput(let network, let input, let expected, let found):
+      Diagnosis(
+        .usage, "\(network)'s \(input) isn't of the shape \(found)", expected: expected,
+        hint: "give --further-input once for each input behind the first, in their order")
     case .notABundle(let kind, let path):
       Diagnosis(.usage, "a \(kind) has no pre- and post-processing", at: path, expected: "a MONAI bundle's folder")
     }

@@ -19,7 +19,8 @@ package struct NetworkOptions: Sendable {
   package var isBatchStatic = false
   /// `[N, C, spatial…]` as the user gave it.
   package var inputShape: [Int]?
-  /// The further inputs of a TorchScript program, which tells nothing of them.
+  /// The inputs behind the first: of a TorchScript program, which tells nothing of them, and of networks whose further
+  /// inputs have open extents.
   package var furtherInputs: [InputType] = []
 
   /// The shape of an input and the type of its elements.

@@ -6,6 +6,7 @@ import Files
 package import Graphs
 package import Importers
 import Networks
+import Passes
 package import Tensors
 
 /// A network's definition and weights, or the program that holds both, from which graphs for any input size are made.
@@ -57,7 +58,7 @@ package struct NetworkSource: Sendable {
     let weights = try Checkpoint.open(path: file).stateDict(key: options.checkpointKey)
     self.init(
       content: .definition(definition, weights), spatialDimensions: network.spatialDimensions,
-      isStrict: options.isStrict, isBatchStatic: false, furtherInputs: [],
+      isStrict: options.isStrict, isBatchStatic: false, furtherInputs: options.furtherInputs,
       inputShape: try Self.inputShape(config, options, bundle?.metadata, network))
   }
 
@@ -112,11 +113,40 @@ package struct NetworkSource: Sendable {
   package func graph(spatialShape: [Int]) throws -> Graph {
     switch content {
     case .definition(let component, let weights):
-      return try Networks.graph(component, weights: weights, spatialShape: spatialShape, isStrict: isStrict)
+      return try withFurtherInputs(
+        Networks.graph(component, weights: weights, spatialShape: spatialShape, isStrict: isStrict))
     case .program(let program):
       return try program.graph(
         ImportOptions(inputs: try inputTypes(program, spatialShape)), batch: inputShape?.shape.first)
     }
+  }
+
+  /// The graph with the extents of the further inputs that are given, apart from their batch.
+  private func withFurtherInputs(_ graph: Graph) throws -> Graph {
+    guard !furtherInputs.isEmpty else { return graph }
+    let types = graph.inputs.dropFirst().map { graph.type(of: $0) }
+    var values: [String: Int] = [:]
+    for (place, type) in types.enumerated() {
+      let given = place < furtherInputs.count ? furtherInputs[place].shape : []
+      let isFitting =
+        given.count == type.rank
+        && zip(type.shape, given).allSatisfy { extent, number in
+          if let symbol = extent.symbol, values[symbol] == nil {
+            if symbol != "batch" { values[symbol] = number }
+            return true
+          }
+          return extent.evaluated(values) == number
+        }
+      guard isFitting else {
+        throw ModelError.wrongFurtherInput(
+          network: name, input: graph.name(of: graph.inputs[place + 1]), expected: "\(type)", found: given)
+      }
+    }
+    guard furtherInputs.count == types.count else {
+      throw ModelError.wrongFurtherInput(
+        network: name, input: "input \(types.count + 1)", expected: "none", found: furtherInputs[types.count].shape)
+    }
+    return try PassDriver([FixedSymbols(values)]).run(graph).graph
   }
 
   /// The graph for the input shape that is known without a scan.

@@ -1,7 +1,9 @@
 import Diagnostics
 import Files
 import Foundation
+import Graphs
 import Pipelines
+import Tensors
 import TestSupport
 import Testing
 
@@ -45,6 +47,25 @@ import Testing
     }
     for path in ["/dev/null", folder.file("nothing"), ""] {
       #expect(try diagnose { _ = try Model(path: path) }?.kind == .noInput, "\(path)")
+    }
+  }
+
+  /// A context length that the definition leaves open; an engine needs it.
+  @Test func furtherInputsGiveOpenExtents() throws {
+    let folder = Corpus.path("networks/diffusionunet3d_conditioned/")
+    var options = NetworkOptions()
+    options.configFiles = [folder + "network.json"]
+    func shapes(_ further: [[Int]]) throws -> [[Int?]] {
+      options.furtherInputs = further.map { NetworkOptions.InputType(shape: $0, elementType: .float32) }
+      let graph = try NetworkSource(try Model(path: folder + "state_dict.pt"), options).graph(spatialShape: [8, 8, 8])
+      return graph.inputs.map { graph.type(of: $0).shape.map(\.constant) }
+    }
+    #expect(try shapes([])[2] == [nil, nil, 3])
+    #expect(try shapes([[1], [1, 5, 3], [1]]) == [[nil, 2, 8, 8, 8], [nil], [nil, 5, 3], [nil]])
+    for wrong in [
+      [[1], [1, 5, 4], [1]], [[1], [1, 5, 3]], [[1], [1, 5, 3], [1], [1]], [[1, 1], [1, 5, 3], [1]],
+    ] {
+      #expect(throws: ModelError.self) { try shapes(wrong) }
     }
   }
 
