@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test func attentionWithMasksIsOneStep() throws {
+  @Test(arguments: [false, true]) func attentionWithMasksIsOneStep(valuesComeLast: Bool) throws {
     var numbers = RandomNumbers(state: 12)
     for (tokens, heads, depth, windows) in [
       (5, 2, 3, 1), (27, 3, 16, 4), (49, 1, 32, 2), (70, 4, 17, 1), (343, 2, 16, 1),
@@ -58,11 +58,11 @@ import Testing
         "x", TensorType(.float32, [Dimension(2 * windows), Dimension(tokens), Dimension(3 * width)]))
       let split = try graph.transpose(graph.reshape(x, [2 * windows, tokens, 3, heads, depth]), [2, 0, 3, 1, 4])
       let parts = try graph.split(split, axis: 0, [1, 1, 1])
-      let (query, key, value) = (
-        try graph.reshape(parts[0], [2 * windows, heads, tokens, depth]),
-        try graph.reshape(parts[1], [2 * windows, heads, tokens, depth]),
-        try graph.reshape(parts[2], [2 * windows, heads, tokens, depth])
-      )
+      func part(_ index: Int) throws -> Value {
+        try graph.sigmoid(graph.reshape(parts[index], [2 * windows, heads, tokens, depth]))
+      }
+      let (query, key) = (try part(0), try part(1))
+      var value = valuesComeLast ? parts[2] : try part(2)
       let factor = graph.constant([Float(0.3)], shape: [], name: "factor")
       var scores = try graph.apply(
         "MatMul", [graph.multiply(query, factor), graph.transpose(key, [0, 1, 3, 2])])[0]
@@ -70,6 +70,7 @@ import Testing
       scores = try graph.reshape(scores, [2, windows, heads, tokens, tokens])
       scores = try graph.add(scores, graph.constant(numbers.tensor([1, windows, 1, tokens, tokens]), name: "mask"))
       scores = try graph.softmax(graph.reshape(scores, [2 * windows, heads, tokens, tokens]), axis: -1)
+      if valuesComeLast { value = try part(2) }
       let mixed = try graph.apply("MatMul", [scores, value])[0]
       let joined = try graph.reshape(graph.transpose(mixed, [0, 2, 1, 3]), [2 * windows, tokens, width])
       try graph.output(joined, name: "y")

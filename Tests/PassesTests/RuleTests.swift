@@ -221,7 +221,7 @@ import Testing
       }
     }
     try expect(padded([1, 2]), becomes: ["Relu", "Sigmoid", "Add", "Pad"])
-    try expect(padded([1, 1]), becomes: ["Relu", "Sigmoid", "Pad", "Pad", "Add"])
+    try expect(padded([1, 1]), becomes: ["Relu", "Pad", "Sigmoid", "Pad", "Add"])
   }
 
   @Test func otherPaddingStays() throws {

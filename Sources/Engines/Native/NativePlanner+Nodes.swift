@@ -17,7 +17,7 @@ extension NativePlanner {
       case "Add": try arithmetic(node, MARTLET_COMBINE_ADD) || broadcasting(node)
       case "Mul": try arithmetic(node, MARTLET_COMBINE_MULTIPLY) || broadcasting(node)
       case "Sub", "Div", "Max", "Min": try broadcasting(node)
-      case "MatMul": try matrixProduct(node)
+      case "MatMul": try matrixProduct(node, index)
       case "Gemm": try generalProduct(node)
       case "Softmax": try softmax(node, isLogarithm: false)
       case "LogSoftmax": try softmax(node, isLogarithm: true)

@@ -34,6 +34,8 @@ struct NativePlanner {
   private(set) var paddedSources: [Value: (input: Value, front: [Int])] = [:]
   private var foreign: [Value: Int] = [:]
   private var remaining: [Value: Int] = [:]
+  /// Attentions that wait for an operand, at their last products.
+  var waitingAttentions: [Int: Attention] = [:]
   /// Nodes that another node's step computes too.
   var absorbed: Set<Int> = []
   /// Concatenations whose parts are computed in place, with the first channel of each; their slots; and the places that
@@ -230,6 +232,15 @@ struct NativePlanner {
       releaseIfDead(value)
     }
     for output in node.outputs { releaseIfDead(output) }
+  }
+
+  /// Keeps a value for a step that stands behind the nodes that read it.
+  mutating func hold(_ value: Value) { remaining[value, default: 0] += 1 }
+
+  /// Lets go of a value that was held.
+  mutating func release(_ value: Value) {
+    remaining[value, default: 0] -= 1
+    releaseIfDead(value)
   }
 
   /// Whether the node at hand is the last one that reads a value, and nothing else lies in this form's memory.
