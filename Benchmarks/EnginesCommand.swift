@@ -1,4 +1,3 @@
-import Archives
 import ArgumentParser
 import Diagnostics
 import Engines
@@ -43,17 +42,11 @@ struct EnginesCommand: ParsableCommand {
   }
 
   private func compare(_ bundle: String) throws {
-    let input = try Npy.read(path: bundle + "/input.npy").converted(to: .float32)
-    var options = NetworkOptions()
-    options.inputShape = input.shape.dimensions
-    let graph = try NetworkSource(try Model(path: bundle), options).graph()
-    // As a run compiles it: optimised, and in the engine's own forms.
-    var choice = EngineChoice()
-    choice.options.batch = input.shape[0]
-    choice.options.threads = threads
-    choice.runtime = .native
+    var comparison = try LatencyComparison(bundle: bundle)
+    let (input, graph) = (comparison.input, comparison.graph)
+    comparison.choice.options.threads = threads
     let loading = ContinuousClock.now
-    let native = try choice.compile(graph)
+    let native = try comparison.choice.compile(graph)
     let loadTime = ContinuousClock.now - loading
     if plan, let plan = native as? any PlannedEngine {
       print(try plan.planDescription([input.shape]))
@@ -66,21 +59,10 @@ struct EnginesCommand: ParsableCommand {
     if check { try compareValues(graph, input) }
     var sessions = [try native.makeSession()]
     if !nativeOnly {
-      choice.runtime = .openvino
-      sessions.append(try choice.compile(graph).makeSession())
+      comparison.choice.runtime = .openvino
+      sessions.append(try comparison.choice.compile(graph).makeSession())
     }
-    var outputs = sessions.map { _ in [Tensor]() }
-    var times = sessions.map { _ in [Double]() }
-    for _ in 0...rounds {
-      for (index, session) in sessions.enumerated() {
-        let start = ContinuousClock.now
-        try session.run([input], into: &outputs[index])
-        times[index].append(
-          Double((ContinuousClock.now - start).components.attoseconds) / 1e15
-            + Double((ContinuousClock.now - start).components.seconds) * 1000)
-      }
-    }
-    let medians = times.map { $0.dropFirst().sorted()[rounds / 2] }
+    let (medians, outputs) = try comparison.run(sessions, rounds: rounds)
     func milliseconds(_ value: Double) -> String { value.formatted(.number.precision(.fractionLength(1))) + " ms" }
     var line = "\(bundle.split(separator: "/").last ?? ""): native \(milliseconds(medians[0]))"
     if medians.count > 1 {

@@ -1,4 +1,3 @@
-import Archives
 import ArgumentParser
 import Engines
 import Foundation
@@ -30,28 +29,14 @@ struct ThreadsCommand: ParsableCommand {
   }
 
   private func compare(_ bundle: String) throws {
-    let input = try Npy.read(path: bundle + "/input.npy").converted(to: .float32)
-    var options = NetworkOptions()
-    options.inputShape = input.shape.dimensions
-    let graph = try NetworkSource(try Model(path: bundle), options).graph()
-    var choice = EngineChoice()
-    choice.runtime = .native
-    choice.options.batch = input.shape[0]
+    var comparison = try LatencyComparison(bundle: bundle)
     let counts = [1, threads ?? EngineOptions.usableCores]
     var sessions: [any Session] = []
     for count in counts {
-      choice.options.threads = count
-      sessions.append(try choice.compile(graph).makeSession())
+      comparison.choice.options.threads = count
+      sessions.append(try comparison.choice.compile(comparison.graph).makeSession())
     }
-    var outputs = counts.map { _ in [Tensor]() }
-    var times = counts.map { _ in [Double]() }
-    let clock = ContinuousClock()
-    for _ in 0...rounds {
-      for (index, session) in sessions.enumerated() {
-        times[index].append(try clock.measure { try session.run([input], into: &outputs[index]) } / .milliseconds(1))
-      }
-    }
-    let medians = times.map { $0.dropFirst().sorted()[rounds / 2] }
+    let (medians, outputs) = try comparison.run(sessions, rounds: rounds)
     let isSame = zip(outputs[0], outputs[1]).allSatisfy { one, other in
       one.withUnsafeBytes { first in other.withUnsafeBytes { first.elementsEqual($0) } }
     }

@@ -30,7 +30,7 @@ protocol OutliningTransform: KeyedTransform {
   func outline(_ image: inout TransformedImage, index: Int) throws
   /// The bytes that it or its inverse needs beside the voxels before and after it.
   /// - Parameter image: Before it.
-  func workingBytes(for image: TransformedImage, index: Int) -> Int
+  func workingBytes(for image: TransformedImage, index: Int) throws -> Int
 }
 
 extension OutliningTransform {
@@ -63,8 +63,10 @@ extension Compose {
       guard let index = step.keys.names.firstIndex(of: key), let step = step as? any OutliningTransform else {
         continue
       }
-      outline.workingBytes = max(outline.workingBytes, step.workingBytes(for: image, index: index))
-      guard (try? step.outline(&image, index: index)) != nil else { return nil }
+      guard let bytes = try? step.workingBytes(for: image, index: index),
+        (try? step.outline(&image, index: index)) != nil
+      else { return nil }
+      outline.workingBytes = max(outline.workingBytes, bytes)
     }
     outline.shape = image.voxels.shape.dimensions
     return outline

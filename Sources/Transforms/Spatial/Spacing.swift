@@ -84,10 +84,9 @@ package struct Spacingd: KeyedTransform, InvertibleTransform, OutliningTransform
     image.affine = affine
   }
 
-  func workingBytes(for image: TransformedImage, index: Int) -> Int {
-    guard case .spline(let order, let outside) = options[index].sampling,
-      let target = try? grid(for: image, scaleExtent: scaleExtent[index]).shape
-    else { return 0 }
+  func workingBytes(for image: TransformedImage, index: Int) throws -> Int {
+    guard case .spline(let order, let outside) = options[index].sampling else { return 0 }
+    let target = try grid(for: image, scaleExtent: scaleExtent[index]).shape
     // The inverse samples the other way.
     return [image.spatialShape, target].map { SplineSampler.workingBytes($0, order: order, outside) }.max() ?? 0
   }
