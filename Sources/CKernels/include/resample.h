@@ -56,16 +56,20 @@ typedef struct {
   /// Source extents and strides in floats.
   long source[3];
   long stride[3];
+  /// The channels, and the floats from one to the next.
+  long channels;
+  long source_channel, target_channel;
   int align_corners;
   int padding;
 } martlet_sampling_grid;
 
-/// Trilinear interpolation over a general grid; writes the output planes i_begin..<i_end of a dense target.
-void martlet_resample_linear(const float *source, const martlet_sampling_grid *grid, long i_begin, long i_end,
+/// Trilinear interpolation over a general grid; writes the rows row_begin..<row_end of all channels of a dense target,
+/// where row i * target[1] + j holds the output voxels (i, j, .).
+void martlet_resample_linear(const float *source, const martlet_sampling_grid *grid, long row_begin, long row_end,
                              float *target);
 
-/// The nearest voxel (halves to even) over a general grid; writes the output planes i_begin..<i_end.
-void martlet_resample_nearest(const float *source, const martlet_sampling_grid *grid, long i_begin, long i_end,
+/// The nearest voxel (halves to even) over a general grid; writes rows as ``martlet_resample_linear``.
+void martlet_resample_nearest(const float *source, const martlet_sampling_grid *grid, long row_begin, long row_end,
                               float *target);
 
 /// Picks voxels by one index table per axis (-1: zero); writes the output planes i_begin..<i_end of a dense target.

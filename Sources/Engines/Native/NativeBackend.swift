@@ -37,9 +37,13 @@ package struct NativeBackend: EngineBackend {
     guard options.batch >= 1 else {
       throw EngineError.invalidOption(name: "batch", value: "\(options.batch)", expected: "1 or more")
     }
+    guard options.parallelSessions >= 1 else {
+      throw EngineError.invalidOption(
+        name: "parallelSessions", value: "\(options.parallelSessions)", expected: "1 or more")
+    }
     let engine = NativeEngine(
       graph: graph, inputs: source.inputs, outputs: source.outputs, threads: NativeThreads(count: threads),
-      memoryLimit: options.memoryLimit, timesLayers: options.timesLayers)
+      threadsPerSession: max(1, threads / options.parallelSessions), memoryLimit: options.memoryLimit, timesLayers: options.timesLayers)
     if source.inputs.allSatisfy({ !$0.dimensions.dropFirst().contains(nil) }) {
       _ = try engine.plan(for: source.inputs.map { $0.shape(batch: options.batch) })
     }
@@ -72,6 +76,10 @@ final class NativeEngine: CompiledEngine {
   let inputs: [TensorSpecification]
   let outputs: [TensorSpecification]
   let threads: NativeThreads
+  /// The threads that a session has of its own while others run: they never wait for those of another window, as the
+  /// threads of one do at the end of each layer. A session that runs alone takes all.
+  private let threadsPerSession: Int
+  fileprivate let runningSessions = Atomic(0)
   fileprivate let timesLayers: Bool
   private let graph: Graph
   private let prepared = PreparedWeights()
@@ -80,8 +88,9 @@ final class NativeEngine: CompiledEngine {
 
   init(
     graph: Graph, inputs: [TensorSpecification], outputs: [TensorSpecification], threads: NativeThreads,
-    memoryLimit: Int?, timesLayers: Bool
+    threadsPerSession: Int, memoryLimit: Int?, timesLayers: Bool
   ) {
+    self.threadsPerSession = threadsPerSession
     self.timesLayers = timesLayers
     self.graph = graph
     self.memoryLimit = memoryLimit
@@ -132,7 +141,9 @@ final class NativeEngine: CompiledEngine {
         + "checkpoint, and the memory limit is \(limit >> 20) MiB; take a smaller window or a higher limit")
   }
 
-  func makeSession() throws -> sending any Session { NativeSession(self) }
+  func makeSession() throws -> sending any Session {
+    NativeSession(self, threads: threadsPerSession < threads.count ? NativeThreads(count: threadsPerSession) : threads)
+  }
 
   func workingMemory(_ inputs: [Shape]) throws -> Int? {
     try plan(for: inputs).arenaCount * MemoryLayout<Float>.size
@@ -158,7 +169,7 @@ extension NativeEngine: PlannedEngine {
   }
 
   func timedSteps(_ inputs: [Tensor]) throws -> [(step: String, seconds: Double)] {
-    let session = NativeSession(self)
+    let session = NativeSession(self, threads: threads)
     var outputs: [Tensor] = []
     try session.run(inputs, into: &outputs)
     var times: [(step: String, seconds: Double)] = []
@@ -170,12 +181,17 @@ extension NativeEngine: PlannedEngine {
 /// Runs of a plan in memory of its own; the plan and the weights are the engine's.
 final class NativeSession: Session {
   private let engine: NativeEngine
+  /// Its own; the engine's where the sessions take turns.
+  private let threads: NativeThreads
   private let isRunning = Atomic(false)
   private var plan: NativePlan?
   private var memory: Storage?
   private var lastTimes: [LayerTime] = []
 
-  init(_ engine: NativeEngine) { self.engine = engine }
+  init(_ engine: NativeEngine, threads: NativeThreads) {
+    self.engine = engine
+    self.threads = threads
+  }
 
   var inputs: [TensorSpecification] { engine.inputs }
   var outputs: [TensorSpecification] { engine.outputs }
@@ -205,21 +221,31 @@ final class NativeSession: Session {
     let targets = outputs.indices.map { index in
       outputs[index].withMutableBytes { $0.baseAddress ?? UnsafeMutableRawPointer(arena) }
     }
-    let foreign = ForeignValues(count: plan.foreignCount)
+    var run = NativeRun(
+      pool: threads, arena: arena, offsets: plan.offsets, inputs: inputs, outputs: targets,
+      foreign: ForeignValues(count: plan.foreignCount))
     try withExtendedLifetime((memory, outputs)) {
-      try engine.threads.use {
-        let run = NativeRun(
-          pool: engine.threads, arena: arena, offsets: plan.offsets, inputs: inputs, outputs: targets, foreign: foreign)
-        for step in plan.steps {
-          guard let observer else {
-            try step.body(run)
-            continue
-          }
-          let duration = try ContinuousClock().measure { try step.body(run) }
-          observer(step, Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18)
-        }
+      guard threads !== engine.threads else {
+        return try threads.use { for step in plan.steps { try perform(step, run, observer) } }
+      }
+      engine.runningSessions.add(1, ordering: .relaxed)
+      defer { engine.runningSessions.subtract(1, ordering: .relaxed) }
+      for step in plan.steps {
+        let isAlone = engine.runningSessions.load(ordering: .relaxed) == 1
+        run.pool = isAlone ? engine.threads : threads
+        try run.pool.use { try perform(step, run, observer) }
       }
     }
+  }
+
+  private func perform(
+    _ step: NativePlan.Step, _ run: borrowing NativeRun, _ observer: ((NativePlan.Step, Double) -> Void)?
+  ) throws {
+    guard let observer else { return try step.body(run) }
+    let start = ContinuousClock.now
+    try step.body(run)
+    let duration = ContinuousClock.now - start
+    observer(step, Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18)
   }
 
   /// The plan of these shapes, with memory for it.

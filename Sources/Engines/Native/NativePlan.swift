@@ -78,7 +78,7 @@ private func decimal(_ value: Double, _ digits: Int) -> String {
 
 /// What the steps of one run work on.
 struct NativeRun: ~Copyable {
-  let pool: NativeThreads
+  var pool: NativeThreads
   let arena: UnsafeMutablePointer<Float>
   let offsets: [Int]
   let inputs: [Tensor]
@@ -94,9 +94,9 @@ final class ForeignValues {
   init(count: Int) { tensors = Array(repeating: nil, count: count) }
 }
 
-/// The threads that the sessions of an engine share: one run at a time has them all.
+/// Threads that compute one run, or one layer, at a time.
 final class NativeThreads: @unchecked Sendable {
-  // Unchecked: the pool is used within `use` only, which lets one run in at a time.
+  // Unchecked: the pool is used within `use` only, which lets one caller in at a time.
   let pool: OpaquePointer
   private let turn = Mutex(())
 

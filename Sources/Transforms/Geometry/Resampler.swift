@@ -143,23 +143,32 @@ enum Resampler {
   private static func sampleObliquely(
     _ source: Tensor, on grid: SamplingGrid, mode: InterpolationMode, padding: SamplePadding
   ) -> Tensor {
-    fill([source.shape[0]] + grid.target, from: source) { values, target, range in
-      withPointers(grid.base) { base in
-        func row(_ r: Int) -> (Double, Double, Double, Double) {
-          (grid.theta[r][0], grid.theta[r][1], grid.theta[r][2], grid.theta[r][3])
-        }
-        var description = martlet_sampling_grid(
-          theta: (row(0), row(1), row(2)), base: (base[0], base[1], base[2]),
-          target: (grid.target[0], grid.target[1], grid.target[2]),
-          source: (grid.source[0], grid.source[1], grid.source[2]),
-          stride: (source.strides[1], source.strides[2], source.strides[3]),
-          align_corners: grid.alignCorners ? 1 : 0, padding: padding.code)
-        switch mode {
-        case .bilinear: martlet_resample_linear(values, &description, range.lowerBound, range.upperBound, target)
-        case .nearest: martlet_resample_nearest(values, &description, range.lowerBound, range.upperBound, target)
+    var result = Tensor(.float32, Shape([source.shape[0]] + grid.target), isZeroed: false)
+    let kernel = mode == .bilinear ? martlet_resample_linear : martlet_resample_nearest
+    let rows = grid.target[0] * grid.target[1]
+    result.withMutableElements(of: Float.self) { elements in
+      guard let start = elements.baseAddress else { return }
+      source.withBase { bytes in
+        let from = Shared(bytes.assumingMemoryBound(to: Float.self))
+        let to = Shared(start)
+        Parallel.forEach(rows, grain: max(1, 16_384 / (source.shape[0] * grid.target[2]))) { range in
+          withPointers(grid.base) { base in
+            func row(_ r: Int) -> (Double, Double, Double, Double) {
+              (grid.theta[r][0], grid.theta[r][1], grid.theta[r][2], grid.theta[r][3])
+            }
+            var description = martlet_sampling_grid(
+              theta: (row(0), row(1), row(2)), base: (base[0], base[1], base[2]),
+              target: (grid.target[0], grid.target[1], grid.target[2]),
+              source: (grid.source[0], grid.source[1], grid.source[2]),
+              stride: (source.strides[1], source.strides[2], source.strides[3]),
+              channels: source.shape[0], source_channel: source.strides[0], target_channel: rows * grid.target[2],
+              align_corners: grid.alignCorners ? 1 : 0, padding: padding.code)
+            kernel(from.value, &description, range.lowerBound, range.upperBound, to.value)
+          }
         }
       }
     }
+    return result
   }
 
   // MARK: Pieces
