@@ -22,7 +22,7 @@ static int group_of(int out_blocks, int wide) { return wide && out_blocks % 2 ==
 
 /// Floats for what a pointwise convolution has summed up: a tile, or all rows, and the channels of a block as rows.
 static size_t pointwise_sum_floats(const martlet_convolution *s, const direct_plan *plan) {
-  if (is_narrow(s)) return narrow_floats(s, plan->rows);
+  if (is_narrow(s)) return whole_lines((size_t)s->out_channels * plan->rows);
   return s->plain_output ? whole_tile(plan->rows) * LANES * (plan->group_blocks + 1) : 24 * LANES;
 }
 
@@ -34,9 +34,7 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
   plan->group_blocks = group_of(out_blocks, wide);
   plan->groups = out_blocks / plan->group_blocks;
   plan->taps = s->kernel[0] * s->kernel[1] * s->kernel[2];
-  plan->is_pointwise = !s->transposed && !s->plain_input && plan->taps == 1;
-  for (int axis = 0; axis < 3; axis++)
-    if (s->stride[axis] != 1 || s->pad[axis] != 0) plan->is_pointwise = 0;
+  plan->is_pointwise = is_pointwise(s);
   if (plan->is_pointwise) {
     size_t plane = plane_of(s->out);
     plan->rows = (int)(plane < 384 ? (plane + 3) / 4 : 96);
@@ -66,6 +64,10 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
   }
   plan->phases_h = phases[1], plan->phases_w = phases[2];
   plan->copied_width = plan->positions[2] + plan->last_offset[2] - plan->first_offset[2];
+  if (is_narrow(s)) {
+    plan->in_blocks *= LANES, plan->lanes = 1;
+    plan->copied_width = (int)whole_tile(plan->copied_width);
+  }
   int max_rows = wide ? (plan->group_blocks == 2 ? 12 : 24) : 6;
   int enough = wide ? (plan->group_blocks == 2 ? 6 : 8) : 5;
   // Rows of the output that share what is copied of the input: all of a narrow plane, and some where the copy, not the
@@ -80,12 +82,19 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
     plan->rows = max_of(1, min_of(plan->positions[1], max_rows / plan->copied_width));
   plan->copied_rows = plan->rows + plan->last_offset[1] - plan->first_offset[1];
   plan->row_groups = ceil_div(plan->positions[1], plan->rows);
-  int chunks = min_of(plan->row_groups, ceil_div(256, s->out[0]));
-  plan->pieces_per_sample = (long)s->out[0] * chunks;
+  // Depths of the output share what is copied for their rows, as long as there are pieces enough for many threads.
+  plan->runs = max_of(ceil_div(s->out[0], 8), s->out[0] / max_of(1, min_of(8, s->out[0] * plan->row_groups / 64)));
+  plan->chunks = min_of(plan->row_groups, ceil_div(64, plan->runs));
+  plan->pieces_per_sample = (long)plan->runs * plan->chunks;
+  if (is_narrow(s) || is_planar(s)) {
+    size_t row = whole_tile(plan->positions[2]) * (s->transposed ? s->stride[2] : 1);
+    // And a row whose phases are woven together.
+    plan->result_floats = row * s->out_channels * plan->rows + row + LANES;
+  }
   plan->copy_floats = whole_lines(
                         (size_t)s->kernel[0] * plan->in_blocks * plan->phases_h * plan->phases_w * plan->copied_rows *
                         plan->copied_width * plan->lanes) +
-                      48 * LANES + narrow_floats(s, plan->rows * s->out[2]);
+                      48 * LANES + plan->result_floats;
 }
 
 void winograd_plan_make(
@@ -171,7 +180,8 @@ size_t martlet_convolution_scratch_count(
 size_t martlet_convolution_weight_count(const martlet_convolution *s, martlet_convolution_kernel kernel) {
   size_t out = (size_t)blocks_of(s->out_channels) * LANES;
   size_t in = s->plain_input ? (size_t)s->in_channels : (size_t)blocks_of(s->in_channels) * LANES;
-  if (kernel == MARTLET_DIRECT && is_narrow(s)) out = (size_t)s->out_channels;
+  if (kernel == MARTLET_DIRECT && is_narrow(s))
+    out = is_pointwise(s) ? (size_t)s->out_channels : (size_t)narrow_groups(s) * NARROW_OUTPUTS;
   if (kernel == MARTLET_DIRECT) return in * out * s->kernel[0] * s->kernel[1] * s->kernel[2];
   tile_size size = tile_of(kernel);
   int taps = taps_of(kernel);

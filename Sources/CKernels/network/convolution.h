@@ -93,10 +93,12 @@ typedef struct {
   /// Positions along each axis that a piece steps over: the output's extents, or the input's for a transposed one.
   int positions[3];
   int is_pointwise;
+  /// A piece is one of the runs of the output's depths, in one of the chunks of its groups of rows.
+  int runs, chunks;
   long pieces_per_sample;
   size_t copy_floats;
-  /// Of those, the last ones that a pointwise convolution's sums take.
-  size_t sum_floats;
+  /// Of those, the last ones that a pointwise convolution's sums take, and the ones for rows of results.
+  size_t sum_floats, result_floats;
 } direct_plan;
 
 /// Tiles that a Winograd convolution computes together, at the most.
@@ -124,26 +126,35 @@ typedef struct {
 } winograd_plan;
 
 /// Taps of a kernel in all that the direct convolution takes.
-enum { MAX_TAPS = 512 };
+enum { MAX_TAPS = 512, MAX_DEPTHS = 64 };
 
 static inline size_t plane_of(const int extents[3]) { return (size_t)extents[0] * extents[1] * extents[2]; }
 
 static inline int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-/// Whether vectors lie along the channels of the input, because the output has few: weights are then
-/// [tap][block][output][16].
+/// Whether a convolution is a product at each position of the output, as it lies.
+static inline int is_pointwise(const martlet_convolution *s) {
+  int is_one = !s->transposed && !s->plain_input;
+  for (int axis = 0; axis < 3; axis++) is_one &= s->kernel[axis] == 1 && s->stride[axis] == 1 && s->pad[axis] == 0;
+  return is_one;
+}
+
+/// Whether the output has so few channels that vectors lie along something else: the channels of the input where the
+/// convolution is pointwise, with weights [block][output][16]; else the rows, as in a planar convolution, with weights
+/// [four outputs][channel][tap][4].
 static inline int is_narrow(const martlet_convolution *s) {
   return s->plain_output && !s->plain_input && s->out_channels <= 8 && s->out_channels < s->in_channels;
+}
+
+/// Outputs of a narrow convolution that are computed together, and their groups.
+enum { NARROW_OUTPUTS = 4 };
+static inline int narrow_groups(const martlet_convolution *s) {
+  return (s->out_channels + NARROW_OUTPUTS - 1) / NARROW_OUTPUTS;
 }
 
 /// Whether vectors lie along the rows, because input and output have few channels.
 static inline int is_planar(const martlet_convolution *s) {
   return s->plain_input && s->plain_output && s->out_channels <= 4 && !s->transposed;
-}
-
-/// Floats for the results of a row of a narrow convolution.
-static inline size_t narrow_floats(const martlet_convolution *s, int length) {
-  return is_narrow(s) ? ((size_t)s->out_channels * length + LANES) / LANES * LANES : 0;
 }
 
 /// Rows of sums, up to whole vectors of them.

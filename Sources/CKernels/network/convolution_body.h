@@ -213,7 +213,7 @@ void NAME(prepare_block)(void *context, long piece, int thread) {
   size_t block = (size_t)(piece % p->in_blocks), out_block = (size_t)(piece / p->in_blocks);
   size_t group = out_block / p->group_blocks, first = out_block % p->group_blocks * LANES;
   size_t width = (size_t)p->group_blocks * LANES;
-  int narrow = p->kernel == MARTLET_DIRECT && is_narrow(s);
+  int narrow = p->kernel == MARTLET_DIRECT && is_narrow(s), one = is_pointwise(s);
   int points = p->points[0] * p->points[1] * p->points[2];
   d16 filters[125], deep[9 * 25], high[81 * 5], all[MAX_POINTS];
   for (int lane = 0; lane < p->lanes; lane++) {
@@ -226,9 +226,12 @@ void NAME(prepare_block)(void *context, long piece, int thread) {
     }
     if (narrow) {
       for (int tap = 0; tap < taps; tap++)
-        for (int i = 0; i < s->out_channels; i++)
-          p->prepared[(((size_t)tap * p->in_blocks + block) * s->out_channels + i) * p->lanes + lane] =
-            channels[i] ? channels[i][tap] : 0;
+        for (int i = 0; i < (one ? s->out_channels : narrow_groups(s) * NARROW_OUTPUTS); i++) {
+          size_t channel = (size_t)(i / NARROW_OUTPUTS) * p->in_blocks * p->lanes + in;
+          size_t place = one ? (block * s->out_channels + i) * p->lanes + lane
+                             : (channel * taps + tap) * NARROW_OUTPUTS + i % NARROW_OUTPUTS;
+          p->prepared[place] = channels[i] ? channels[i][tap] : 0;
+        }
       continue;
     }
     if (p->kernel == MARTLET_DIRECT) {
@@ -273,13 +276,11 @@ INLINE v16 lane_sums(const v16 *x) {
          __builtin_shufflevector(c[0], c[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 
-/// Where a narrow convolution finds the input of its taps, and its weights [tap][block][output][16].
+/// Where a narrow pointwise convolution finds its input, and its weights [block][output][16].
 typedef struct {
   const float *rows, *weights;
   size_t block_stride;
-  int blocks, taps, outputs;
-  const long *offsets;
-  const int *tap_of;
+  int blocks, outputs;
 } narrow_source;
 
 /// sums[output][position] = the products of `positions` positions from `first` on, lane by lane.
@@ -288,20 +289,16 @@ INLINE void narrow_products(
   int sum_stride) {
   v16 sum[24];
   UNROLL for (int i = 0; i < outputs * positions; i++) sum[i] = zero16();
-  for (int tap = 0; tap < source->taps; tap++) {
-    const float *x = source->rows + source->offsets[tap] + first * LANES;
-    const float *w =
-      source->weights + ((size_t)source->tap_of[tap] * source->blocks * source->outputs + first_output) * LANES;
-    NO_UNROLL for (int block = 0; block < source->blocks; block++) {
-      v16 weight[4];
-      UNROLL for (int n = 0; n < outputs; n++) weight[n] = load16(w + n * LANES);
-      UNROLL for (int i = 0; i < positions; i++) {
-        v16 value = load16(x + i * LANES);
-        UNROLL for (int n = 0; n < outputs; n++) sum[i * outputs + n] += value * weight[n];
-      }
-      x += source->block_stride;
-      w += (size_t)source->outputs * LANES;
+  const float *x = source->rows + first * LANES, *w = source->weights + first_output * LANES;
+  NO_UNROLL for (int block = 0; block < source->blocks; block++) {
+    v16 weight[NARROW_OUTPUTS];
+    UNROLL for (int n = 0; n < outputs; n++) weight[n] = load16(w + n * LANES);
+    UNROLL for (int i = 0; i < positions; i++) {
+      v16 value = load16(x + i * LANES);
+      UNROLL for (int n = 0; n < outputs; n++) sum[i * outputs + n] += value * weight[n];
     }
+    x += source->block_stride;
+    w += (size_t)source->outputs * LANES;
   }
   UNROLL for (int n = 0; n < outputs; n++)
     UNROLL for (int i = 0; i < positions; i++) sums[n * sum_stride + i] = sum[i * outputs + n];
@@ -310,11 +307,10 @@ INLINE void narrow_products(
 /// Positions whose sums fit the registers.
 #define NARROW_POSITIONS(outputs) (MAX_ROWS / (outputs) >= 8 ? 8 : MAX_ROWS / (outputs) >= 4 ? 4 : MAX_ROWS / (outputs) >= 2 ? 2 : 1)
 
-/// `count` positions in a row for up to four outputs: target[output * target_stride + position * step].
+/// `count` positions in a row for up to four outputs: target[output * target_stride + position].
 INLINE void narrow_row(
-  const int outputs, const narrow_source *source, int first_output, long count, float *target, size_t target_stride,
-  int step) {
-  v16 sums[4 * LANES];
+  const int outputs, const narrow_source *source, int first_output, long count, float *target, size_t target_stride) {
+  v16 sums[NARROW_OUTPUTS * LANES];
   for (long first = 0; first < count; first += LANES) {
     long here = count - first < LANES ? count - first : LANES;
     if (here == LANES) {
@@ -327,31 +323,31 @@ INLINE void narrow_row(
     }
     UNROLL for (int n = 0; n < outputs; n++) {
       v16 total = lane_sums(sums + n * LANES);
-      float *to = target + n * target_stride + (size_t)first * step;
-      if (step == 1 && here == LANES) {
+      float *to = target + n * target_stride + first;
+      if (here == LANES) {
         store16u(to, total);
       } else {
-        for (long i = 0; i < here; i++) to[i * step] = ((const float *)&total)[i];
+        for (long i = 0; i < here; i++) to[i] = ((const float *)&total)[i];
       }
     }
   }
 }
 
-#define NARROW(n)                                                                                                     \
-  static __attribute__((noinline)) void narrow_row_##n(                                                               \
-    const narrow_source *source, int first_output, long count, float *target, size_t target_stride, int step) {       \
-    narrow_row(n, source, first_output, count, target, target_stride, step);                                          \
+#define NARROW(n)                                                                                               \
+  static __attribute__((noinline)) void narrow_row_##n(                                                         \
+    const narrow_source *source, int first_output, long count, float *target, size_t target_stride) {           \
+    narrow_row(n, source, first_output, count, target, target_stride);                                          \
   }
 NARROW(1) NARROW(2) NARROW(3) NARROW(4)
 
-static void narrow_rows(const narrow_source *source, long count, float *target, size_t target_stride, int step) {
-  for (int first = 0; first < source->outputs; first += 4) {
+static void narrow_rows(const narrow_source *source, long count, float *target, size_t target_stride) {
+  for (int first = 0; first < source->outputs; first += NARROW_OUTPUTS) {
     float *to = target + (size_t)first * target_stride;
     switch (source->outputs - first) {
-      case 1: narrow_row_1(source, first, count, to, target_stride, step); break;
-      case 2: narrow_row_2(source, first, count, to, target_stride, step); break;
-      case 3: narrow_row_3(source, first, count, to, target_stride, step); break;
-      default: narrow_row_4(source, first, count, to, target_stride, step); break;
+      case 1: narrow_row_1(source, first, count, to, target_stride); break;
+      case 2: narrow_row_2(source, first, count, to, target_stride); break;
+      case 3: narrow_row_3(source, first, count, to, target_stride); break;
+      default: narrow_row_4(source, first, count, to, target_stride); break;
     }
   }
 }
@@ -420,7 +416,37 @@ INLINE void copy_row(
   } else if (step == 1) {
     memcpy(target + begin, source + first + begin, (size_t)(end - begin) * sizeof(float));
   } else {
-    for (long i = begin; i < end; i++) target[i] = source[first + i * step];
+    long i = begin;
+    if (step == 2)
+      for (; i + LANES <= end && first + 2 * (i + LANES) <= extent; i += LANES) {
+        v16 a = load16u(source + first + 2 * i), b = load16u(source + first + 2 * i + LANES);
+        store16u(target + i, __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
+      }
+    for (; i < end; i++) target[i] = source[first + i * step];
+  }
+}
+
+/// The same row of a block of 16 channels, each channel's elements in a row of its own, `channel_floats` apart. The rows
+/// have room for whole vectors.
+static __attribute__((noinline)) void copy_row_apart(
+  const martlet_convolution_extras *extras, size_t channel, const float *source, long extent, long first, long step,
+  long count, float *target, size_t channel_floats) {
+  v16 scale = all16(1), shift = zero16(), slope = all16(1);
+  if (extras->load_scale) {
+    scale = load16(extras->load_scale + channel), shift = load16(extras->load_shift + channel);
+    slope = load16(extras->load_slope + channel);
+  }
+  for (long from = 0; from < count; from += LANES, target += LANES) {
+    v16 tile[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) {
+      long column = first + (from + i) * step;
+      tile[i] = zero16();
+      if (column < 0 || column >= extent || from + i >= count) continue;
+      tile[i] = load16(source + column * LANES);
+      if (extras->load_scale) tile[i] = rectify16(tile[i] * scale + shift, slope);
+    }
+    transpose16(tile);
+    UNROLL for (int lane = 0; lane < LANES; lane++) store16u(target + lane * channel_floats, tile[lane]);
   }
 }
 
@@ -594,8 +620,8 @@ static void pointwise_rows(
   if (is_narrow(s)) {
     narrow_source narrow = {
       .rows = source->rows, .weights = job->weights, .block_stride = source->block_stride, .blocks = plan->in_blocks,
-      .taps = 1, .outputs = s->out_channels, .offsets = no_offset, .tap_of = first_tap};
-    narrow_rows(&narrow, count, sums, (size_t)plan->rows, 1);
+      .outputs = s->out_channels};
+    narrow_rows(&narrow, count, sums, (size_t)plan->rows);
     if (extras->gated)
       gate_rows(job, sample, sums, start, count);
     else
@@ -709,62 +735,225 @@ void NAME(pair_piece)(convolution_job *second, long piece, int thread) {
   pointwise_rows(second, plan, sample, &source, start, count, sums, partial);
 }
 
-/// One row of a plain tensor with at most four channels from one with few channels: vectors lie along the row.
-/// `rows` is the copied input, `place` the row's first element in a channel of the output.
-INLINE void planar_row(
-  const int channels, const int vectors, const convolution_job *job, int sample, const float *rows, size_t block_stride,
-  int blocks, int taps, const long *offsets, const int *tap_of, size_t weight_block, long place, int from, int length) {
-  const martlet_convolution *s = job->shape;
-  const martlet_convolution_extras *extras = job->extras;
-  size_t plane = (size_t)s->out[0] * s->out[1] * s->out[2];
-  for (int column = from; column < length; column += vectors * LANES) {
-    v16 sums[16];
-    UNROLL for (int i = 0; i < channels * vectors; i++) sums[i] = zero16();
-    for (int block = 0; block < blocks; block++)
-      NO_UNROLL for (int tap = 0; tap < taps; tap++) {
-        const float *x = rows + block * block_stride + offsets[tap] + column;
-        const float *w = job->weights + block * weight_block + (size_t)tap_of[tap] * LANES;
-        UNROLL for (int i = 0; i < vectors; i++) {
-          v16 value = load16u(x + i * LANES);
-          UNROLL for (int c = 0; c < channels; c++) sums[c * vectors + i] += value * w[c];
-        }
-      }
-    UNROLL for (int c = 0; c < channels; c++) {
-      float *output = job->output + ((size_t)sample * s->out_channels + c) * plane + (size_t)place;
-      const float *residual =
-        extras->residual ? extras->residual + ((size_t)sample * s->out_channels + c) * plane + (size_t)place : NULL;
-      v16 bias = all16(extras->bias ? extras->bias[c] : 0), slope = all16(extras->slope ? extras->slope[c] : 1);
+/// Rows of channels that a convolution of vectors along the rows reads: the row of each tap, and the weights of each
+/// channel and tap.
+typedef struct {
+  const float *rows, *weights;
+  /// Floats from one channel to the next, and of the weights from one channel or tap to the next.
+  size_t channel_stride, weight_channel, weight_tap;
+  int channels, taps;
+  const long *offsets;
+  const int *tap_of;
+} row_source;
+
+/// target[output][.] from `column` on: the sums of `vectors` vectors.
+INLINE void sum_vectors(
+  const int outputs, const int vectors, const row_source *source, long column, float *target, size_t target_stride) {
+  v16 sums[16];
+  UNROLL for (int i = 0; i < outputs * vectors; i++) sums[i] = zero16();
+  for (int channel = 0; channel < source->channels; channel++) {
+    const float *rows = source->rows + channel * source->channel_stride + column;
+    const float *weights = source->weights + channel * source->weight_channel;
+    NO_UNROLL for (int tap = 0; tap < source->taps; tap++) {
+      const float *x = rows + source->offsets[tap], *w = weights + source->tap_of[tap] * source->weight_tap;
       UNROLL for (int i = 0; i < vectors; i++) {
-        int first = column + i * LANES;
-        v16 value = sums[c * vectors + i] + bias;
-        if (first + LANES <= length) {
-          if (residual) value += load16u(residual + first);
-          store16u(output + first, rectify16(value, slope));
-        } else {
-          for (int lane = 0; first + lane < length; lane++) {
-            float x = ((const float *)&value)[lane] + (residual ? residual[first + lane] : 0);
-            output[first + lane] = x > 0 ? x : x * slope[0];
-          }
-        }
+        v16 value = load16u(x + i * LANES);
+        UNROLL for (int n = 0; n < outputs; n++) sums[n * vectors + i] += value * w[n];
       }
     }
   }
+  UNROLL for (int n = 0; n < outputs; n++)
+    UNROLL for (int i = 0; i < vectors; i++) store16(target + n * target_stride + column + i * LANES, sums[n * vectors + i]);
 }
 
-#define PLANAR(channels)                                                                                              \
-  static __attribute__((noinline)) void planar_row_##channels(                                                        \
-    const convolution_job *job, int sample, const float *rows, size_t block_stride, int blocks, int taps,             \
-    const long *offsets, const int *tap_of, size_t weight_block, long place, int length) {                            \
-    enum { VECTORS = MAX_ROWS / (channels) >= 4 ? 4 : 1 };                                                            \
-    int whole = length / (VECTORS * LANES) * (VECTORS * LANES);                                                       \
-    planar_row(                                                                                                       \
-      channels, VECTORS, job, sample, rows, block_stride, blocks, taps, offsets, tap_of, weight_block, place, 0,      \
-      whole);                                                                                                         \
-    planar_row(                                                                                                       \
-      channels, 1, job, sample, rows, block_stride, blocks, taps, offsets, tap_of, weight_block, place, whole,        \
-      length);                                                                                                        \
+/// A row of sums in whole vectors: as many at a time as the registers have room for, then those that are left.
+#define SUM_ROW(outputs)                                                                        \
+  static __attribute__((noinline)) void sum_row_##outputs(                                      \
+    const row_source *source, long length, float *target, size_t target_stride) {               \
+    enum { MOST = MAX_ROWS / (outputs) >= 4 ? 4 : 1 };                                          \
+    long column = 0;                                                                            \
+    for (; length - column > (MOST - 1) * LANES; column += MOST * LANES)                        \
+      sum_vectors(outputs, MOST, source, column, target, target_stride);                        \
+    if (MOST == 1) return;                                                                      \
+    switch ((length - column + LANES - 1) / LANES) {                                            \
+      case 1: sum_vectors(outputs, 1, source, column, target, target_stride); break;            \
+      case 2: sum_vectors(outputs, 2, source, column, target, target_stride); break;            \
+      case 3: sum_vectors(outputs, 3, source, column, target, target_stride); break;            \
+      default: break;                                                                           \
+    }                                                                                           \
   }
-PLANAR(1) PLANAR(2) PLANAR(3) PLANAR(4)
+SUM_ROW(1) SUM_ROW(2) SUM_ROW(3) SUM_ROW(4)
+
+static void (*const sum_row[])(const row_source *source, long length, float *target, size_t target_stride) = {
+  sum_row_1, sum_row_2, sum_row_3, sum_row_4};
+
+/// target[i * phases + phase] = from[phase * phase_stride + i], `count` elements in all, or up to a whole vector more.
+static void weave(int phases, const float *from, size_t phase_stride, long count, float *target) {
+  long done = 0;
+  if (phases == 2)
+    for (; done < count; done += 2 * LANES) {
+      v16 even = load16(from + done / 2), odd = load16(from + phase_stride + done / 2);
+      store16(
+        target + done, __builtin_shufflevector(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+      store16(
+        target + done + LANES,
+        __builtin_shufflevector(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+    }
+  for (; done < count; done++) target[done] = from[(size_t)(done % phases) * phase_stride + done / phases];
+}
+
+/// The kernel's depth taps that meet the input at an output's depth, and the depths where they do; their number.
+static int depth_taps(const martlet_convolution *s, int out_d, int *taps, int *depths) {
+  int count = 0;
+  for (int k = 0; k < s->kernel[0]; k++) {
+    int reach = s->transposed ? out_d + s->pad[0] - k * s->dilation[0]
+                              : out_d * s->stride[0] - s->pad[0] + k * s->dilation[0];
+    if (s->transposed && (reach < 0 || reach % s->stride[0] != 0)) continue;
+    int place = s->transposed ? reach / s->stride[0] : reach;
+    if (place < 0 || place >= s->in[0]) continue;
+    taps[count] = k;
+    depths[count++] = place;
+  }
+  return count;
+}
+
+/// Floats of what is copied of the input for some rows: of a row of one phase, a phase, a channel or block, and a depth.
+typedef struct {
+  size_t row, phase, block, depth;
+} copy_floats;
+
+static copy_floats copy_floats_of(const direct_plan *plan) {
+  copy_floats floats = {.row = (size_t)plan->copied_width * plan->lanes};
+  floats.phase = floats.row * plan->copied_rows;
+  floats.block = floats.phase * plan->phases_h * plan->phases_w;
+  floats.depth = floats.block * plan->in_blocks;
+  return floats;
+}
+
+/// Copies one depth of the input for `rows` rows of the output from `row` on.
+static void copy_depth(const convolution_job *job, int sample, int depth, int row, int rows, float *copy) {
+  const martlet_convolution *s = job->shape;
+  const direct_plan *plan = job->plan;
+  copy_floats floats = copy_floats_of(plan);
+  int narrow = is_narrow(s), lanes = narrow ? LANES : plan->lanes;
+  // The blocks of a narrow convolution's input are copied apart, each channel for itself.
+  int together = lanes / plan->lanes, step_h = plan->phases_h, step_w = plan->phases_w;
+  int reach = plan->last_offset[1] - plan->first_offset[1];
+  long columns = plan->positions[2] + plan->last_offset[2] - plan->first_offset[2];
+  for (int block = 0; block < plan->in_blocks; block += together) {
+    size_t channel_block = ((size_t)sample * plan->in_blocks + block) / together;
+    const float *source = job->input + (channel_block * s->in[0] + depth) * s->in[1] * s->in[2] * lanes;
+    float *target = copy + block * floats.block;
+    for (int ph = 0; ph < step_h; ph++)
+      for (int pw = 0; pw < step_w; pw++)
+        for (int r = 0; r < plan->copied_rows; r++, target += floats.row) {
+          int h = (row + plan->first_offset[1] + r) * step_h + ph;
+          long first = (long)plan->first_offset[2] * step_w + pw;
+          const float *from = source + (long)h * s->in[2] * lanes;
+          if (h < 0 || h >= s->in[1] || r >= rows + reach) {
+            for (int channel = 0; channel < together; channel++)
+              memset(target + channel * floats.block, 0, floats.row * sizeof(float));
+          } else if (narrow) {
+            copy_row_apart(
+              job->extras, channel_block * LANES, from, s->in[2], first, step_w, columns, target, floats.block);
+          } else {
+            copy_row(
+              job->extras, channel_block * lanes, from, s->in[2], first, step_w, plan->copied_width, lanes, target);
+          }
+        }
+  }
+}
+
+/// Some rows of a depth of the output, from the depths of the input in `slots` of the copy.
+static void direct_rows(
+  const convolution_job *job, int sample, int out_d, int row, int rows, const float *copy, int depth_count,
+  const int *depth_taps, const int *slots, float *results, double *partial) {
+  const martlet_convolution *s = job->shape;
+  const direct_plan *plan = job->plan;
+  copy_floats floats = copy_floats_of(plan);
+  int lanes = plan->lanes, width = plan->copied_width, kernel_plane = s->kernel[1] * s->kernel[2];
+  int step_w = plan->phases_w;
+  size_t weight_block = (size_t)plan->taps * lanes * plan->group_blocks * LANES;
+  int last = lanes == 1 ? 1 : (s->in_channels - 1) % LANES + 1, max_rows;
+  const product_kernel *products = products_for(plan->group_blocks, lanes, &max_rows);
+  int narrow = is_narrow(s), is_by_rows = narrow || (is_planar(s) && !partial);
+  float *sums = results + plan->result_floats;
+
+  // Where each tap of the height and width meets the input, and the phase in which it does.
+  int heights[MAX_TAPS], height_phases[MAX_TAPS], widths[MAX_TAPS], width_phases[MAX_TAPS];
+  axis_taps(s, 1, heights, height_phases);
+  axis_taps(s, 2, widths, width_phases);
+
+  int out_phases_h = s->transposed ? s->stride[1] : 1, out_phases_w = s->transposed ? s->stride[2] : 1;
+  for (int ph = 0; ph < out_phases_h; ph++)
+    for (int pw = 0; pw < out_phases_w; pw++) {
+      // The taps that meet this phase of the output.
+      long offsets[MAX_TAPS];
+      int tap_of[MAX_TAPS], taps = 0;
+      for (int slot = 0; slot < depth_count; slot++)
+        for (int kh = 0; kh < s->kernel[1]; kh++) {
+          if (s->transposed && height_phases[kh] != ph) continue;
+          for (int kw = 0; kw < s->kernel[2]; kw++) {
+            if (s->transposed && width_phases[kw] != pw) continue;
+            int in_phase = s->transposed ? 0 : height_phases[kh] * step_w + width_phases[kw];
+            offsets[taps] = (long)(slots[slot] * floats.depth + in_phase * floats.phase) +
+                            ((long)(heights[kh] - plan->first_offset[1]) * width + widths[kw] -
+                             plan->first_offset[2]) * lanes;
+            tap_of[taps++] = depth_taps[slot] * kernel_plane + kh * s->kernel[2] + kw;
+          }
+        }
+      int row_length = (s->out[2] - pw + out_phases_w - 1) / out_phases_w;
+      int row_count = 0;
+      for (int r = 0; r < rows; r++) row_count += (row + r) * out_phases_h + ph < s->out[1];
+      if (row_length <= 0 || row_count <= 0) continue;
+      if (is_by_rows) {
+        row_source source = {
+          .rows = copy, .channel_stride = floats.block, .channels = s->in_channels, .taps = taps,
+          .weight_tap = narrow ? NARROW_OUTPUTS : LANES, .offsets = offsets, .tap_of = tap_of};
+        source.weight_channel = plan->taps * source.weight_tap;
+        // Results lie by rows, channels and phases of the width.
+        size_t phase_stride = whole_tile(plan->positions[2]), channel_stride = phase_stride * out_phases_w;
+        float *line = results + plan->rows * s->out_channels * channel_stride;
+        for (int r = 0; r < row_count; r++, source.rows += width) {
+          float *result = results + r * s->out_channels * channel_stride;
+          for (int first = 0; first < s->out_channels; first += NARROW_OUTPUTS) {
+            int outputs = s->out_channels - first < NARROW_OUTPUTS ? s->out_channels - first : NARROW_OUTPUTS;
+            source.weights = job->weights + (size_t)first * plan->in_blocks * plan->taps;
+            sum_row[outputs - 1](
+              &source, row_length, result + first * channel_stride + pw * phase_stride, channel_stride);
+          }
+          if (pw < out_phases_w - 1 && pw < s->out[2] - 1) continue;
+          size_t place = ((size_t)out_d * s->out[1] + (size_t)(row + r) * out_phases_h + ph) * s->out[2];
+          for (int channel = 0; channel < s->out_channels; channel++) {
+            float *from = result + channel * channel_stride;
+            if (out_phases_w > 1) weave(out_phases_w, from, phase_stride, s->out[2], line);
+            finish_rows(job, sample, channel, 1, out_phases_w > 1 ? line : from, 0, place, s->out[2]);
+          }
+        }
+        continue;
+      }
+      long count = (long)(row_count - 1) * width + row_length;
+      long tiles = (count + max_rows - 1) / max_rows;
+      for (int group = 0; group < plan->groups; group++) {
+        const float *weights = job->weights + (size_t)group * plan->in_blocks * weight_block;
+        for (long tile = 0; tile < tiles; tile++) {
+          long from = count * tile / tiles, to = count * (tile + 1) / tiles;
+          products[to - from](
+            copy + from * lanes, floats.block, plan->in_blocks, last, taps, offsets, tap_of, weights, weight_block,
+            sums);
+          long positions[24];
+          long r = from / width, column = from % width;
+          for (long i = from; i < to; i++, column++) {
+            if (column == width) column = 0, r++;
+            long h = (row + r) * out_phases_h + ph, w = column * out_phases_w + pw;
+            positions[i - from] = column < row_length ? ((long)out_d * s->out[1] + h) * s->out[2] + w : -1;
+          }
+          finish(
+            job, sample, group * plan->group_blocks, plan->group_blocks, (int)(to - from), positions, sums, partial);
+        }
+      }
+    }
+}
 
 void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
   const martlet_convolution *s = job->shape;
@@ -773,141 +962,36 @@ void NAME(direct_piece)(convolution_job *job, long piece, int thread) {
     pointwise_piece(job, piece, thread);
     return;
   }
-  int sample = (int)(piece / plan->pieces_per_sample);
-  int rest = (int)(piece % plan->pieces_per_sample);
-  int lanes = plan->lanes, width = plan->copied_width, kernel_plane = s->kernel[1] * s->kernel[2];
-  int chunks = (int)(plan->pieces_per_sample / s->out[0]);
-  int out_d = rest / chunks, chunk = rest % chunks;
-  size_t in_plane = (size_t)s->in[1] * s->in[2];
-  size_t phase_floats = (size_t)plan->copied_rows * width * lanes;
-  size_t block_floats = phase_floats * plan->phases_h * plan->phases_w;
-  size_t depth_floats = block_floats * plan->in_blocks;
+  int sample = (int)(piece / plan->pieces_per_sample), rest = (int)(piece % plan->pieces_per_sample);
+  int run = rest / plan->chunks, chunk = rest % plan->chunks;
   float *copy = job->scratch + (size_t)thread * plan->copy_floats;
-  float *sums = copy + plan->copy_floats - 24 * LANES;
+  float *results = copy + plan->copy_floats - 48 * LANES - plan->result_floats;
   double *partial = job->partial ? job->partial + (size_t)piece * blocks_of(s->out_channels) * 2 * LANES : NULL;
-  size_t weight_block = (size_t)plan->taps * lanes * plan->group_blocks * LANES;
-  int last = lanes == 1 ? 1 : (s->in_channels - 1) % LANES + 1;
-  int max_rows;
-  const product_kernel *products = products_for(plan->group_blocks, lanes, &max_rows);
-
-  // The kernel's depth taps that meet the input, and the depth where each does.
-  int depth_taps[64], depths[64], depth_count = 0;
-  for (int k = 0; k < s->kernel[0]; k++) {
-    int place;
-    if (s->transposed) {
-      int reach = out_d + s->pad[0] - k * s->dilation[0];
-      if (reach < 0 || reach % s->stride[0] != 0) continue;
-      place = reach / s->stride[0];
-    } else {
-      place = out_d * s->stride[0] - s->pad[0] + k * s->dilation[0];
-    }
-    if (place < 0 || place >= s->in[0]) continue;
-    depth_taps[depth_count] = k;
-    depths[depth_count++] = place;
-  }
-
-  // Where each tap of the height and width meets the input, and the phase in which it does.
-  int heights[MAX_TAPS], height_phases[MAX_TAPS], widths[MAX_TAPS], width_phases[MAX_TAPS];
-  axis_taps(s, 1, heights, height_phases);
-  axis_taps(s, 2, widths, width_phases);
-
-  int narrow = is_narrow(s);
-  size_t result_floats = (size_t)s->out_channels * s->out[2];
-  float *results = copy + plan->copy_floats - 48 * LANES - narrow_floats(s, plan->rows * s->out[2]);
-
-  int first_group = plan->row_groups * chunk / chunks, end_group = plan->row_groups * (chunk + 1) / chunks;
+  size_t depth_floats = copy_floats_of(plan).depth;
+  int first_group = plan->row_groups * chunk / plan->chunks, end_group = plan->row_groups * (chunk + 1) / plan->chunks;
+  int first_depth = s->out[0] * run / plan->runs, end_depth = s->out[0] * (run + 1) / plan->runs;
   for (int row_group = first_group; row_group < end_group; row_group++) {
     int row = row_group * plan->rows;
     int rows = plan->positions[1] - row < plan->rows ? plan->positions[1] - row : plan->rows;
-    int step_h = plan->phases_h, step_w = plan->phases_w;
-    for (int slot = 0; slot < depth_count; slot++)
-      for (int block = 0; block < plan->in_blocks; block++) {
-        size_t channel_block = (size_t)sample * plan->in_blocks + block;
-        const float *source = job->input + (channel_block * s->in[0] + depths[slot]) * in_plane * lanes;
-        float *target = copy + slot * depth_floats + block * block_floats;
-        for (int ph = 0; ph < step_h; ph++)
-          for (int pw = 0; pw < step_w; pw++)
-            for (int r = 0; r < plan->copied_rows; r++, target += (size_t)width * lanes) {
-              int h = (row + plan->first_offset[1] + r) * step_h + ph;
-              if (h < 0 || h >= s->in[1] || r >= rows + plan->last_offset[1] - plan->first_offset[1]) {
-                memset(target, 0, (size_t)width * lanes * sizeof(float));
-                continue;
-              }
-              copy_row(
-                job->extras, channel_block * lanes, source + (size_t)h * s->in[2] * lanes, s->in[2],
-                (long)plan->first_offset[2] * step_w + pw, step_w, width, lanes, target);
-            }
+    // The depths that lie in the slots of the copy: what the last depth of the output has left there is used again.
+    int held[MAX_DEPTHS];
+    for (int slot = 0; slot < s->kernel[0]; slot++) held[slot] = -1;
+    for (int out_d = first_depth; out_d < end_depth; out_d++) {
+      int taps[MAX_DEPTHS], depths[MAX_DEPTHS], slots[MAX_DEPTHS], is_taken[MAX_DEPTHS] = {0};
+      int count = depth_taps(s, out_d, taps, depths);
+      for (int i = 0; i < count; i++) {
+        slots[i] = -1;
+        for (int slot = 0; slot < s->kernel[0]; slot++)
+          if (held[slot] == depths[i]) slots[i] = slot, is_taken[slot] = 1;
       }
-
-    int out_phases_h = s->transposed ? s->stride[1] : 1, out_phases_w = s->transposed ? s->stride[2] : 1;
-    for (int ph = 0; ph < out_phases_h; ph++)
-      for (int pw = 0; pw < out_phases_w; pw++) {
-        // The taps that meet this phase of the output.
-        long offsets[MAX_TAPS];
-        int tap_of[MAX_TAPS], taps = 0;
-        for (int slot = 0; slot < depth_count; slot++)
-          for (int kh = 0; kh < s->kernel[1]; kh++) {
-            if (s->transposed && height_phases[kh] != ph) continue;
-            for (int kw = 0; kw < s->kernel[2]; kw++) {
-              if (s->transposed && width_phases[kw] != pw) continue;
-              int in_phase = s->transposed ? 0 : height_phases[kh] * step_w + width_phases[kw];
-              offsets[taps] = (long)(slot * depth_floats + (size_t)in_phase * phase_floats) +
-                              ((long)(heights[kh] - plan->first_offset[1]) * width + widths[kw] -
-                               plan->first_offset[2]) * lanes;
-              tap_of[taps++] = depth_taps[slot] * kernel_plane + kh * s->kernel[2] + kw;
-            }
-          }
-        int row_length = (s->out[2] - pw + out_phases_w - 1) / out_phases_w;
-        int row_count = 0;
-        for (int r = 0; r < rows; r++) row_count += (row + r) * out_phases_h + ph < s->out[1];
-        if (row_length <= 0 || row_count <= 0) continue;
-        if (is_planar(s) && !partial) {
-          for (int r = 0; r < row_count; r++) {
-            const float *from = copy + (size_t)r * width;
-            long place = ((long)out_d * s->out[1] + row + r) * s->out[2];
-            static void (*const planar[])(
-              const convolution_job *, int, const float *, size_t, int, int, const long *, const int *, size_t, long,
-              int) = {planar_row_1, planar_row_2, planar_row_3, planar_row_4};
-            planar[s->out_channels - 1](
-              job, sample, from, block_floats, plan->in_blocks, taps, offsets, tap_of, weight_block, place, row_length);
-          }
-          continue;
-        }
-        if (narrow) {
-          for (int r = 0; r < row_count; r++) {
-            narrow_source source = {
-              .rows = copy + (size_t)r * width * LANES, .weights = job->weights, .block_stride = block_floats,
-              .blocks = plan->in_blocks, .taps = taps, .outputs = s->out_channels, .offsets = offsets,
-              .tap_of = tap_of};
-            float *result = results + (size_t)r * result_floats;
-            narrow_rows(&source, row_length, result + pw, (size_t)s->out[2], out_phases_w);
-            if (pw < out_phases_w - 1 && pw < s->out[2] - 1) continue;
-            size_t place = ((size_t)out_d * s->out[1] + (size_t)(row + r) * out_phases_h + ph) * s->out[2];
-            finish_rows(job, sample, 0, s->out_channels, result, (size_t)s->out[2], place, s->out[2]);
-          }
-          continue;
-        }
-        long count = (long)(row_count - 1) * width + row_length;
-        long tiles = (count + max_rows - 1) / max_rows;
-        for (int group = 0; group < plan->groups; group++) {
-          const float *weights = job->weights + (size_t)group * plan->in_blocks * weight_block;
-          for (long tile = 0; tile < tiles; tile++) {
-            long from = count * tile / tiles, to = count * (tile + 1) / tiles;
-            products[to - from](
-              copy + from * lanes, block_floats, plan->in_blocks, last, taps, offsets, tap_of, weights, weight_block,
-              sums);
-            long positions[24];
-            long r = from / width, column = from % width;
-            for (long i = from; i < to; i++, column++) {
-              if (column == width) column = 0, r++;
-              long h = (row + r) * out_phases_h + ph, w = column * out_phases_w + pw;
-              positions[i - from] = column < row_length ? ((long)out_d * s->out[1] + h) * s->out[2] + w : -1;
-            }
-            finish(
-              job, sample, group * plan->group_blocks, plan->group_blocks, (int)(to - from), positions, sums, partial);
-          }
-        }
+      for (int i = 0, slot = 0; i < count; i++) {
+        if (slots[i] >= 0) continue;
+        while (is_taken[slot]) slot++;
+        copy_depth(job, sample, depths[i], row, rows, copy + slot * depth_floats);
+        held[slot] = depths[i], slots[i] = slot++;
       }
+      direct_rows(job, sample, out_d, row, rows, copy, count, taps, slots, results, partial);
+    }
   }
 }
 
