@@ -1,6 +1,8 @@
+import Dispatch
 import Engines
 import Graphs
 import OrderedCollections
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -82,6 +84,35 @@ import Testing
       let two = try runEngine(NativeBackend(), graph, [input], threads: 2)
       #expect(one[0].array(of: Float.self) == two[0].array(of: Float.self), "\(comment)")
     }
+  }
+
+  /// Each session then has one thread of its own while the other runs, and both when it is alone.
+  @Test func sessionsSideBySideComputeTheSameBitsAsOne() throws {
+    var numbers = RandomNumbers(state: 10)
+    for _ in 0..<10 {
+      let (graph, input, comment) = try layer(&numbers)
+      let inputs = [input] + (0..<3).map { _ in numbers.tensor(input.shape.dimensions) }
+      let expected = try inputs.map { try runEngine(NativeBackend(), graph, [$0])[0].array(of: Float.self) }
+      var options = EngineOptions()
+      options.threads = 2
+      options.parallelSessions = 2
+      let engine = try NativeBackend().compile(try EngineSource(graph), options)
+      let results = Mutex<[Int: [Float]]>([:])
+      DispatchQueue.concurrentPerform(iterations: 2) { worker in
+        guard let session = try? engine.makeSession() else { return }
+        for index in stride(from: worker, to: inputs.count, by: 2) {
+          let result = try? session.run([inputs[index]])[0].array(of: Float.self)
+          results.withLock { $0[index] = result }
+        }
+      }
+      for (index, expected) in expected.enumerated() {
+        #expect(results.withLock { $0[index] } == expected, "\(comment)")
+      }
+    }
+    var options = EngineOptions()
+    options.parallelSessions = 0
+    let (graph, _, _) = try layer(&numbers)
+    #expect(throws: EngineError.self) { try NativeBackend().compile(try EngineSource(graph), options) }
   }
 
   @Test func poolingResizingAndJoiningAreWhatTheInterpreterComputes() throws {

@@ -57,6 +57,68 @@ import Transforms
     }
   }
 
+  /// A grid whose axes lean towards each other, so that none of the target's axes is one of the source's.
+  @Test(arguments: [1, 2, 3, 0], ["bilinear", "nearest"])
+  func obliqueSamplingDependsNeitherOnTheOrderInMemoryNorOnTheOtherChannels(_ fastest: Int, _ mode: String) throws {
+    var leaning = Affine.identity
+    for (row, column, value) in [(0, 1, 0.2), (0, 2, -0.1), (1, 2, 0.15), (2, 0, 0.05)] { leaning[row, column] = value }
+    // Rows around the vector width and the number of vectors that are sampled together.
+    for shape in [[2, 9, 8, 150], [1, 7, 3, 1], [3, 1, 6, 9], [4, 33, 4, 13]] as [Shape] {
+      let voxels = noise(shape)
+      for padding in ["zeros", "border", "reflection"] {
+        let arguments: OrderedDictionary<String, PlainValue> = [
+          "pixdim": .list([.double(0.9), .double(1.1), .double(1.3)]), "mode": .string(mode),
+          "padding_mode": .string(padding),
+        ]
+        let reference = try apply("Spacingd", arguments, voxels, affine: leaning).voxels
+        for reversed in [false, true] {
+          let result = try apply(
+            "Spacingd", arguments, stored(voxels, fastest: fastest, reversed: reversed), affine: leaning
+          ).voxels
+          #expect(result.array(of: Float.self) == reference.array(of: Float.self))
+        }
+        for channel in 0..<shape[0] {
+          let alone = try apply("Spacingd", arguments, voxels.sliced(0, channel..<channel + 1), affine: leaning).voxels
+          #expect(
+            alone.array(of: Float.self) == reference.sliced(0, channel..<channel + 1).copy().array(of: Float.self))
+        }
+      }
+    }
+  }
+
+  @Test func obliqueInterpolationOfALinearFieldIsThatField() throws {
+    var leaning = Affine.identity
+    for (row, column, value) in [(0, 1, 0.2), (0, 2, -0.1), (1, 2, 0.15), (2, 0, 0.05)] { leaning[row, column] = value }
+    func field(_ affine: Affine, _ x: Int, _ y: Int, _ z: Int) -> Double {
+      let place = (0..<3).map {
+        affine[$0, 0] * Double(x) + affine[$0, 1] * Double(y) + affine[$0, 2] * Double(z) + affine[$0, 3]
+      }
+      return place[0] + 2 * place[1] - 3 * place[2]
+    }
+    let extents = [14, 12, 17]
+    var values: [Float] = []
+    for x in 0..<extents[0] {
+      for y in 0..<extents[1] { for z in 0..<extents[2] { values.append(Float(field(leaning, x, y, z))) } }
+    }
+    let image = try apply(
+      "Spacingd", ["pixdim": .double(0.8), "padding_mode": .string("zeros")], Tensor(values, Shape([1] + extents)),
+      affine: leaning)
+    let (shape, result) = (image.spatialShape, image.voxels.copy().array(of: Float.self))
+    let back = try #require(leaning.inverse)
+    var inside = 0
+    for (place, value) in result.enumerated() {
+      let voxel = [place / shape[2] / shape[1], place / shape[2] % shape[1], place % shape[2]]
+      let world = (0..<3).map { row in
+        (0..<3).reduce(image.affine[row, 3]) { $0 + image.affine[row, $1] * Double(voxel[$1]) }
+      }
+      let source = (0..<3).map { row in (0..<3).reduce(back[row, 3]) { $0 + back[row, $1] * world[$1] } }
+      guard zip(source, extents).allSatisfy({ $0 >= 0 && $0 <= Double($1 - 1) }) else { continue }
+      inside += 1
+      #expect(abs(Double(value) - (world[0] + 2 * world[1] - 3 * world[2])) <= 60 * Tolerance.transform)
+    }
+    #expect(inside > result.count / 3)
+  }
+
   @Test(arguments: 0...5, ["nearest", "grid-constant", "reflect", "mirror", "wrap", "grid-wrap", "constant"])
   func aSplineGoesThroughItsSamples(_ order: Int, _ outside: String) throws {
     // SciPy's start of the recursion for 'reflect' is exact on long lines only.

@@ -5,6 +5,9 @@ import Tensors
 /// Samples the voxels of an image on another grid, on all cores.
 enum Resampler {
   /// What the axes of a map may influence each other, in voxels, and still be treated one by one.
+  ///
+  /// Between two oblique grids with the same axes a file's float32 affine leaves about 1e-6. That must not be left out: it
+  /// gives voxels beside the head a share of 1e-6 of it, and whoever then asks for what isn't zero gets another answer.
   private static let separabilityTolerance = 1e-7
   /// Elements of a slab that is sampled and reduced at once.
   private static let slabLength = 1 << 22
