@@ -83,8 +83,8 @@ void direct_plan_make(const martlet_convolution *s, int wide, direct_plan *plan)
   plan->copied_rows = plan->rows + plan->last_offset[1] - plan->first_offset[1];
   plan->row_groups = ceil_div(plan->positions[1], plan->rows);
   // Depths of the output share what is copied for their rows, as long as there are pieces enough for many threads.
-  plan->runs = max_of(ceil_div(s->out[0], 8), s->out[0] / max_of(1, min_of(8, s->out[0] * plan->row_groups / 64)));
-  plan->chunks = min_of(plan->row_groups, ceil_div(64, plan->runs));
+  plan->runs = max_of(ceil_div(s->out[0], 8), s->out[0] / max_of(1, min_of(8, s->out[0] * plan->row_groups / 128)));
+  plan->chunks = min_of(plan->row_groups, ceil_div(128, plan->runs));
   plan->pieces_per_sample = (long)plan->runs * plan->chunks;
   if (is_narrow(s) || is_planar(s)) {
     size_t row = whole_tile(plan->positions[2]) * (s->transposed ? s->stride[2] : 1);
