@@ -86,15 +86,15 @@ import Testing
     }
   }
 
-  /// Each session then has one thread of its own while the other runs, and both when it is alone.
-  @Test func sessionsSideBySideComputeTheSameBitsAsOne() throws {
+  /// Each session then has threads of its own while the other runs, and all when it is alone; with one thread they take turns.
+  @Test(arguments: 1...3) func sessionsSideBySideComputeTheSameBitsAsOne(_ threads: Int) throws {
     var numbers = RandomNumbers(state: 10)
-    for _ in 0..<10 {
+    for _ in 0..<8 {
       let (graph, input, comment) = try layer(&numbers)
       let inputs = [input] + (0..<3).map { _ in numbers.tensor(input.shape.dimensions) }
       let expected = try inputs.map { try runEngine(NativeBackend(), graph, [$0])[0].array(of: Float.self) }
       var options = EngineOptions()
-      options.threads = 2
+      options.threads = threads
       options.parallelSessions = 2
       let engine = try NativeBackend().compile(try EngineSource(graph), options)
       let results = Mutex<[Int: [Float]]>([:])

@@ -43,7 +43,7 @@ package struct NativeBackend: EngineBackend {
     }
     let engine = NativeEngine(
       graph: graph, inputs: source.inputs, outputs: source.outputs, threads: NativeThreads(count: threads),
-      threadsPerSession: max(1, threads / options.parallelSessions), memoryLimit: options.memoryLimit, timesLayers: options.timesLayers)
+      parallelSessions: options.parallelSessions, memoryLimit: options.memoryLimit, timesLayers: options.timesLayers)
     if source.inputs.allSatisfy({ !$0.dimensions.dropFirst().contains(nil) }) {
       _ = try engine.plan(for: source.inputs.map { $0.shape(batch: options.batch) })
     }
@@ -76,9 +76,10 @@ final class NativeEngine: CompiledEngine {
   let inputs: [TensorSpecification]
   let outputs: [TensorSpecification]
   let threads: NativeThreads
-  /// The threads that a session has of its own while others run: they never wait for those of another window, as the
-  /// threads of one do at the end of each layer. A session that runs alone takes all.
-  private let threadsPerSession: Int
+  /// The sessions that divide the threads. Each has a share of its own, whose threads never wait for those of another
+  /// window, as the threads of one do at the end of each layer; a session that runs alone takes all.
+  private let parallelSessions: Int
+  private let madeSessions = Atomic(0)
   fileprivate let runningSessions = Atomic(0)
   fileprivate let timesLayers: Bool
   private let graph: Graph
@@ -88,9 +89,9 @@ final class NativeEngine: CompiledEngine {
 
   init(
     graph: Graph, inputs: [TensorSpecification], outputs: [TensorSpecification], threads: NativeThreads,
-    threadsPerSession: Int, memoryLimit: Int?, timesLayers: Bool
+    parallelSessions: Int, memoryLimit: Int?, timesLayers: Bool
   ) {
-    self.threadsPerSession = threadsPerSession
+    self.parallelSessions = parallelSessions
     self.timesLayers = timesLayers
     self.graph = graph
     self.memoryLimit = memoryLimit
@@ -142,7 +143,12 @@ final class NativeEngine: CompiledEngine {
   }
 
   func makeSession() throws -> sending any Session {
-    NativeSession(self, threads: threadsPerSession < threads.count ? NativeThreads(count: threadsPerSession) : threads)
+    // Sessions take turns where there are fewer threads than sessions.
+    guard parallelSessions > 1, parallelSessions <= threads.count else {
+      return NativeSession(self, threads: threads)
+    }
+    let number = madeSessions.add(1, ordering: .relaxed).oldValue % parallelSessions
+    return NativeSession(self, threads: NativeThreads(count: (threads.count + number) / parallelSessions))
   }
 
   func workingMemory(_ inputs: [Shape]) throws -> Int? {
