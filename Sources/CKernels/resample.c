@@ -12,34 +12,10 @@ typedef float float8 __attribute__((vector_size(32), aligned(4)));
 
 // MARK: Positions
 
-static double reflect(double position, double twice_low, double twice_high) {
-  if (twice_low == twice_high) return 0;
-  double low = twice_low / 2;
-  double span = (twice_high - twice_low) / 2;
-  double distance = fabs(position - low);
-  double extra = fmod(distance, span);
-  double flips = floor(distance / span);
-  return fmod(flips, 2) == 0 ? extra + low : span - extra + low;
-}
-
-static double clip(double position, long extent) {
-  // The order keeps torch's result for NaN: the lowest voxel.
-  double raised = position > 0 ? position : 0;
-  return raised < (double)(extent - 1) ? raised : (double)(extent - 1);
-}
-
-double martlet_grid_position(double coordinate, long extent, int align_corners, int padding) {
-#pragma clang fp contract(off)
-  double size = (double)extent;
-  double position = align_corners ? ((coordinate + 1) / 2) * (size - 1) : ((coordinate + 1) * size - 1) / 2;
-  if (padding == MARTLET_PADDING_BORDER) return clip(position, extent);
-  if (padding == MARTLET_PADDING_REFLECTION) {
-    double reflected =
-        align_corners ? reflect(position, 0, 2 * (size - 1)) : reflect(position, -1, 2 * size - 1);
-    return clip(reflected, extent);
-  }
-  return position;
-}
+#define REAL double
+#define MATH(function) function
+#define NAME(function) function
+#include "grid_position_body.h"
 
 // MARK: Axis-aligned maps
 

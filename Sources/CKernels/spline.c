@@ -220,6 +220,22 @@ static void find_taps(const martlet_spline_grid *grid, int axis, double position
   }
 }
 
+/// Products are summed as BLAS does it.
+static double spline_position(const martlet_spline_grid *grid, int axis, const double centred[3]) {
+#pragma clang fp contract(off)
+  const double *a = grid->affine[axis];
+  double sum = fma(a[2], centred[2], fma(a[1], centred[1], a[0] * centred[0])) + a[3];
+  return grid->factor[axis] * (sum + grid->shift);
+}
+
+static double spline_position_single(const martlet_spline_grid *grid, int axis, const double centred[3]) {
+#pragma clang fp contract(off)
+  const double *a = grid->affine[axis];
+  float sum = (float)a[0] * (float)centred[0];
+  sum = fmaf((float)a[2], (float)centred[2], fmaf((float)a[1], (float)centred[1], sum)) + (float)a[3];
+  return (float)grid->factor[axis] * (sum + (float)grid->shift);
+}
+
 void martlet_spline_sample(const double *coefficients, const martlet_spline_grid *grid, long i_begin, long i_end,
                            float *target) {
   const long strides[3] = {grid->source[1] * grid->source[2], grid->source[2], 1};
@@ -235,12 +251,10 @@ void martlet_spline_sample(const double *coefficients, const martlet_spline_grid
       for (long k = 0; k < grid->target[2]; k++) {
         int is_inside = 1;
         for (int axis = 0; axis < 3; axis++) {
-          const double *a = grid->affine[axis];
-          // Products are summed as BLAS does it.
-          double sum = a[0] * grid->centred[0][i];
-          sum = fma(a[1], grid->centred[1][j], sum);
-          sum = fma(a[2], grid->centred[2][k], sum) + a[3];
-          find_taps(grid, axis, grid->factor[axis] * (sum + grid->shift), strides[axis], &taps[axis]);
+          const double centred[3] = {grid->centred[0][i], grid->centred[1][j], grid->centred[2][k]};
+          double position = grid->is_single ? spline_position_single(grid, axis, centred)
+                                            : spline_position(grid, axis, centred);
+          find_taps(grid, axis, position, strides[axis], &taps[axis]);
           is_inside &= taps[axis].is_inside;
         }
         double value = 0;

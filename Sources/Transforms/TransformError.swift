@@ -12,6 +12,7 @@ package enum TransformError: DiagnosedError, Equatable {
   case notInvertible(transform: String)
   case singularAffine(transform: String)
   case emptyResult(transform: String, shape: [Int])
+  case tooLarge(transform: String, shape: [Int], limit: String)
 
   package var diagnosis: Diagnosis {
     switch self {
@@ -51,6 +52,10 @@ package enum TransformError: DiagnosedError, Equatable {
     case .emptyResult(let transform, let shape):
       Diagnosis(
         .data, "\(transform): the result would have the shape \(shape)", expected: "at least one voxel per axis")
+    case .tooLarge(let transform, let shape, let limit):
+      Diagnosis(
+        .data, "\(transform): the result would have the shape \(shape), channels first", expected: limit,
+        hint: "ask for a smaller size or a wider spacing; or the scan's header tells of a wrong one")
     }
   }
 }

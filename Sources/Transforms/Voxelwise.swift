@@ -6,6 +6,12 @@ package import Tensors
 package protocol VoxelwiseTransform: ImageTransform {
   /// Whether it makes one channel of many, as an argmax does.
   func reducesChannels(index: Int) -> Bool
+  /// Whether its arguments leave it so.
+  var isVoxelwise: Bool { get }
+}
+
+extension VoxelwiseTransform {
+  package var isVoxelwise: Bool { true }
 }
 
 /// Voxelwise transforms in a row, applicable to any part of an image.
@@ -30,7 +36,9 @@ extension Compose {
   package func splittingReduction(of key: String) -> (steps: VoxelwiseSteps, rest: Compose)? {
     var steps: [any VoxelwiseTransform] = []
     for transform in transforms {
-      guard let step = transform as? any VoxelwiseTransform, step.keys.names == [key] else { return nil }
+      guard let step = transform as? any VoxelwiseTransform, step.isVoxelwise, step.keys.names == [key] else {
+        return nil
+      }
       steps.append(step)
       if step.reducesChannels(index: 0) {
         return (VoxelwiseSteps(transforms: steps), Compose(Array(transforms.dropFirst(steps.count)), path: path))

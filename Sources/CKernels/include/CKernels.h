@@ -11,6 +11,7 @@
 #include "nifti_convert.h"
 #include "pointwise.h"
 #include "resample.h"
+#include "resample_single.h"
 #include "sha256.h"
 #include "spline.h"
 #include "thread_pool.h"

@@ -26,6 +26,9 @@ typedef struct {
 /// as torch.nn.functional.grid_sample has it for three spatial axes.
 double martlet_grid_position(double coordinate, long extent, int align_corners, int padding);
 
+/// The same as grid_sample has it for two spatial axes, where PyTorch rounds once less.
+double martlet_plane_position(double coordinate, long extent, int align_corners, int padding);
+
 /// Linear interpolation along three axes, for a source whose innermost axis c is dense.
 ///
 /// source: [., B, C] floats, strides of a and b in floats; target: the same axes, strides of a and b, dense c.

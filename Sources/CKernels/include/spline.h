@@ -37,6 +37,8 @@ typedef struct {
   int rank;
   int order;
   int extension;
+  /// Whether positions are computed in single precision, as the numbers above then are.
+  int is_single;
 } martlet_spline_grid;
 
 /// The value of the spline of `order` 0...5 at each output voxel, 0 beyond a constant extension; writes the output planes

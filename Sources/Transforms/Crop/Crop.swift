@@ -17,7 +17,9 @@ package struct CenterSpatialCropd: ImageTransform, InvertibleTransform, Outlinin
   }
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
-    let size = try SpatialSize.perAxis(size, shape: image.spatialShape, argument: "roi_size", transform: name)
+    // A larger box than the image is the whole image.
+    let size = try SpatialSize.perAxis(
+      size.map { min($0, OutputLimit.extent) }, shape: image.spatialShape, argument: "roi_size", transform: name)
     let widths = CropOrPad.cropCentre(&image, to: size)
     record(CropOrPad.Uncrop(transform: name, widths: widths), on: &image)
   }
@@ -27,7 +29,7 @@ package struct CenterSpatialCropd: ImageTransform, InvertibleTransform, Outlinin
 package struct CropForegroundd: KeyedTransform, InvertibleTransform {
   package let keys: Keys
   let sourceKey: String
-  let threshold: VoxelComparison
+  let selection: ForegroundSelection
   let channels: [Int]?
   let margin: [Int]
   let allowsSmaller: Bool
@@ -42,7 +44,7 @@ package struct CropForegroundd: KeyedTransform, InvertibleTransform {
     let keys = try Keys(&arguments)
     self.keys = keys
     sourceKey = try arguments.string("source_key")
-    threshold = try VoxelComparison(&arguments, "select_fn")
+    selection = try ForegroundSelection(&arguments, "select_fn", keys)
     channels = try arguments.optionalInts("channel_indices")
     margin = try arguments.ints("margin", default: [0])
     allowsSmaller = try arguments.bool("allow_smaller", default: false)
@@ -54,8 +56,8 @@ package struct CropForegroundd: KeyedTransform, InvertibleTransform {
     endKey = try Self.coordinateKey("end_coord_key", default: "foreground_end_coord", &arguments)
     try arguments.refuseLazy()
     try arguments.finish()
-    guard margin.allSatisfy({ (0...Int(Int32.max)).contains($0) }) else {
-      throw arguments.unsupported("margin", "negative or too large", supported: "a number of voxels")
+    guard margin.allSatisfy({ (0...OutputLimit.extent).contains($0) }) else {
+      throw arguments.unsupported("margin", "\(margin)", supported: "0 to \(OutputLimit.extent) voxels")
     }
   }
 
@@ -134,27 +136,23 @@ package struct CropForegroundd: KeyedTransform, InvertibleTransform {
 
   /// The range of selected indices per axis; nil when there are none.
   private func foreground(_ image: TransformedImage) throws -> [Range<Int>]? {
-    let volume = try image.volume(for: name)
-    let all = 0..<volume.channelCount
-    let chosen = try (channels ?? Array(all)).map { channel in
-      let index = channel < 0 ? channel + all.count : channel
-      guard all.contains(index) else {
-        throw TransformError.unsuitable(
-          transform: name, what: "'channel_indices' names channel \(channel) of \(all.count)", expected: "a channel")
-      }
-      return index
+    let (voxels, comparison) = try selection.candidates(try chosen(image), transform: name)
+    guard voxels.shape.dimensions.dropFirst() == image.voxels.shape.dimensions.dropFirst() else {
+      throw TransformError.unsuitable(
+        transform: name, what: "'select_fn' makes the shape \(voxels.shape) of \(image.voxels.shape)",
+        expected: "the same spatial axes")
     }
-    let voxels = volume.voxels.converted(to: .float32)
+    let volume = try TransformedImage(voxels: voxels, affine: image.affine).volume(for: name)
     let shape = volume.spatialShape
     var lower = shape
     var upper = [-1, -1, -1]
-    voxels.withElements(of: Float.self) { elements in
-      for channel in chosen {
-        var place = channel * shape.reduce(1, *)
+    volume.voxels.converted(to: .float32).withElements(of: Float.self) { elements in
+      var place = 0
+      for _ in 0..<volume.channelCount {
         for x in 0..<shape[0] {
           for y in 0..<shape[1] {
             for z in 0..<shape[2] {
-              if threshold.selects(elements[place]) {
+              if comparison.selects(elements[place]) {
                 lower = [min(lower[0], x), min(lower[1], y), min(lower[2], z)]
                 upper = [max(upper[0], x), max(upper[1], y), max(upper[2], z)]
               }
@@ -167,6 +165,52 @@ package struct CropForegroundd: KeyedTransform, InvertibleTransform {
     guard upper[0] >= 0 else { return nil }
     return (0..<image.spatialRank).map { lower[$0]..<upper[$0] + 1 }
   }
+
+  /// The voxels of the channels that count.
+  private func chosen(_ image: TransformedImage) throws -> Tensor {
+    let count = try image.volume(for: name).channelCount
+    guard let channels else { return image.voxels }
+    let parts = try channels.map { channel in
+      let index = channel < 0 ? channel + count : channel
+      guard (0..<count).contains(index) else {
+        throw TransformError.unsuitable(
+          transform: name, what: "'channel_indices' names channel \(channel) of \(count)", expected: "a channel")
+      }
+      return image.voxels.sliced(0, index..<index + 1)
+    }
+    if parts.count == 1 { return parts[0] }
+    return Tensor.concatenated(parts.map { $0.converted(to: .float32) }).converted(to: image.voxels.elementType)
+  }
+}
+
+/// Which voxels are foreground: a comparison with a number, or any lambda that can be evaluated.
+enum ForegroundSelection: Sendable {
+  case comparison(VoxelComparison)
+  case function(TensorExpression)
+
+  /// - Throws: `ArgumentError` for what is no lambda, ``TransformError`` for one that can't be evaluated.
+  init(_ arguments: inout ArgumentReader, _ name: String, _ keys: Keys) throws {
+    switch arguments.present(name) {
+    case nil: self = .comparison(VoxelComparison(relation: .greater, limit: 0))
+    case .lambda(let source):
+      if let comparison = VoxelComparison(source) {
+        self = .comparison(comparison)
+      } else {
+        self = .function(try TensorExpression(source, component: keys.component))
+      }
+    case .some(let value):
+      throw arguments.unsupported(name, value.summary, supported: "a lambda such as \"$lambda x: x > 0\"")
+    }
+  }
+
+  /// The values that are compared, and the comparison that takes those of the foreground.
+  func candidates(_ voxels: Tensor, transform: String) throws -> (voxels: Tensor, comparison: VoxelComparison) {
+    switch self {
+    case .comparison(let comparison): (voxels, comparison)
+    case .function(let function):
+      (try function.value(for: voxels, transform: transform), VoxelComparison(relation: .different, limit: 0))
+    }
+  }
 }
 
 /// A comparison with a number, read from the one form of `lambda` that configs use: `lambda x: x > 0`.
@@ -178,21 +222,13 @@ struct VoxelComparison: Sendable {
   let relation: Relation
   let limit: Double
 
-  /// - Throws: `ArgumentError` for any other function.
-  init(_ arguments: inout ArgumentReader, _ name: String) throws {
-    let supported = "lambda x: x > 0, with any comparison and number"
-    switch arguments.present(name) {
-    case nil:
-      relation = .greater
-      limit = 0
-    case .lambda(let source):
-      guard let comparison = Self(source) else { throw arguments.unsupported(name, source, supported: supported) }
-      self = comparison
-    case .some(let value): throw arguments.unsupported(name, value.summary, supported: supported)
-    }
+  init(relation: Relation, limit: Double) {
+    self.relation = relation
+    self.limit = limit
   }
 
-  private init?(_ source: String) {
+  /// nil for any other function.
+  init?(_ source: String) {
     let words = source.split(whereSeparator: \.isWhitespace).map(String.init)
     guard words.count == 5, words[0] == "lambda", words[1] == words[2] + ":",
       let relation = Relation(rawValue: words[3]), let limit = Double(words[4])

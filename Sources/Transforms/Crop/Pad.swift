@@ -75,27 +75,30 @@ struct PadOptions: Sendable {
 
 /// Sizes as MONAI's arguments give them.
 enum SpatialSize {
-  private static let largest = Int(Int32.max)
-
   /// One number per axis; one for all, and the image's own extent where it is not positive.
+  /// - Throws: ``TransformError`` for another number of axes or a size beyond ``OutputLimit/extent``.
   static func perAxis(_ size: [Int], shape: [Int], argument: String, transform: String) throws -> [Int] {
-    let sizes = size.count == 1 ? shape.map { _ in size[0] } : size
-    guard sizes.count == shape.count, sizes.allSatisfy({ $0 <= largest }) else {
-      throw TransformError.unsuitable(
-        transform: transform, what: "'\(argument)' has \(size.count) numbers for \(shape.count) spatial axes",
-        expected: "one number, or one per axis")
-    }
+    let sizes = try oneEach(size, shape, argument, transform)
     return zip(sizes, shape).map { $0 > 0 ? $0 : $1 }
   }
 
   /// The next multiples of `divisors`.
   static func divisible(_ shape: [Int], by divisors: [Int], argument: String, transform: String) throws -> [Int] {
-    let steps = divisors.count == 1 ? shape.map { _ in divisors[0] } : divisors
-    guard steps.count == shape.count, steps.allSatisfy({ $0 <= largest }) else {
+    let steps = try oneEach(divisors, shape, argument, transform)
+    return zip(shape, steps).map { extent, step in step > 0 ? (extent + step - 1) / step * step : extent }
+  }
+
+  private static func oneEach(_ values: [Int], _ shape: [Int], _ argument: String, _ transform: String) throws -> [Int] {
+    let values = values.count == 1 ? shape.map { _ in values[0] } : values
+    guard values.count == shape.count else {
       throw TransformError.unsuitable(
-        transform: transform, what: "'\(argument)' has \(divisors.count) numbers for \(shape.count) spatial axes",
+        transform: transform, what: "'\(argument)' has \(values.count) numbers for \(shape.count) spatial axes",
         expected: "one number, or one per axis")
     }
-    return zip(shape, steps).map { extent, step in step > 0 ? (extent + step - 1) / step * step : extent }
+    guard values.allSatisfy({ $0 <= OutputLimit.extent }) else {
+      throw TransformError.unsuitable(
+        transform: transform, what: "'\(argument)' is \(values)", expected: "at most \(OutputLimit.extent) voxels on an axis")
+    }
+    return values
   }
 }

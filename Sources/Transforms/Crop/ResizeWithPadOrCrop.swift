@@ -58,8 +58,8 @@ package struct SpatialCropd: ImageTransform, InvertibleTransform, OutliningTrans
       return
     }
     let all = [centre, size, start, end].compactMap { $0 }.flatMap { $0 }
-    guard all.allSatisfy({ abs($0) <= Int(Int32.max) }) else {
-      throw arguments.unsupported("roi_size", "too large", supported: "voxels")
+    if let far = all.first(where: { $0.magnitude > OutputLimit.extent }) {
+      throw arguments.unsupported("roi_size", "a place or a size of \(far)", supported: "at most \(OutputLimit.extent) voxels")
     }
     if let centre, let size, let pairs = Self.paired(centre, size) {
       bounds = pairs.map { centre, size in
@@ -83,7 +83,7 @@ package struct SpatialCropd: ImageTransform, InvertibleTransform, OutliningTrans
     guard case .list(let items) = value else { throw arguments.wrongKind("roi_slices", value, expected: expected) }
     return try items.map { item in
       guard case .component(let slice) = item, slice.className == "slice", (1...3).contains(slice.positional.count),
-        slice.positional.allSatisfy({ $0.isNull || ($0.asInt).map { abs($0) <= Int(Int32.max) } == true }),
+        slice.positional.allSatisfy({ $0.isNull || ($0.asInt).map { $0.magnitude <= OutputLimit.extent } == true }),
         slice.positional.count < 3 || slice.positional[2].isNull || slice.positional[2].asInt == 1
       else { throw arguments.wrongKind("roi_slices", item, expected: expected) }
       // A single number is the end.
@@ -134,8 +134,8 @@ package struct BorderPadd: ImageTransform, InvertibleTransform, OutliningTransfo
     value = try arguments.optionalDouble("value") ?? constant ?? 0
     try arguments.refuseLazy()
     try arguments.finish()
-    guard border.allSatisfy({ $0 <= Int(Int32.max) }) else {
-      throw arguments.unsupported("spatial_border", "too large", supported: "a number of voxels")
+    guard border.allSatisfy({ $0 <= OutputLimit.extent }) else {
+      throw arguments.unsupported("spatial_border", "\(border)", supported: "at most \(OutputLimit.extent) voxels")
     }
   }
 

@@ -36,6 +36,7 @@ enum Resampler {
           }, order: order)
       }
     }
+    if mode == .nearest, grid.precision == .single { return pickObliquely(source, on: grid, padding: padding) }
     return sampleObliquely(source, on: grid, mode: mode, padding: padding)
   }
 
@@ -172,6 +173,26 @@ enum Resampler {
       }
     }
     return result
+  }
+
+  /// The nearest voxels at positions in single precision.
+  private static func pickObliquely(_ source: Tensor, on grid: SamplingGrid, padding: SamplePadding) -> Tensor {
+    let base = grid.base.map { $0.map { Float($0) } }
+    func row(_ r: Int) -> (Float, Float, Float, Float) {
+      let row = grid.theta[r].map { Float($0) }
+      return (row[0], row[1], row[2], row[3])
+    }
+    let theta = (row(0), row(1), row(2))
+    return fill([source.shape[0]] + grid.target, from: source) { values, target, range in
+      withPointers(base) { base in
+        var description = martlet_single_grid(
+          theta: theta, base: (base[0], base[1], base[2]), target: (grid.target[0], grid.target[1], grid.target[2]),
+          source: (grid.source[0], grid.source[1], grid.source[2]),
+          stride: (source.strides[1], source.strides[2], source.strides[3]),
+          align_corners: grid.alignCorners ? 1 : 0, padding: padding.code, is_plane: grid.isPlane ? 1 : 0)
+        martlet_resample_nearest_single(values, &description, range.lowerBound, range.upperBound, target)
+      }
+    }
   }
 
   // MARK: Pieces

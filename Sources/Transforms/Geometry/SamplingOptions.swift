@@ -1,10 +1,12 @@
 import Arguments
 import CKernels
+import Tensors
 
-/// How an image is sampled on another grid: the `mode`, `padding_mode` and `align_corners` of MONAI's resampling.
+/// How an image is sampled on another grid: the `mode`, `padding_mode`, `align_corners` and `dtype` of MONAI's resampling.
 struct SamplingOptions: Sendable, Equatable {
   var sampling: VoxelSampling
   var alignCorners: Bool
+  var precision = PositionPrecision.double
 }
 
 /// How an image is sampled between its voxels, and what lies outside. MONAI takes PyTorch for the modes with names and SciPy
@@ -101,6 +103,18 @@ enum SplineExtension: String, NamedChoice {
 }
 
 extension ArgumentReader {
+  /// Reads `dtype`: per key the precision of positions; nil for `None`. Voxels always have single precision.
+  mutating func precisions(_ keys: Keys) throws -> [PositionPrecision?] {
+    try elementTypes("dtype", per: keys, default: .float64).map { type in
+      switch type {
+      case nil: nil
+      case .float64: .double
+      case .float32: .single
+      case .some(let type): throw unsupported("dtype", type.rawValue, supported: "float64, float32 or None")
+      }
+    }
+  }
+
   /// Reads `mode` and `padding_mode`: one for all of `count` keys, or one per key.
   mutating func samplings(_ count: Int, default mode: InterpolationMode) throws -> [VoxelSampling] {
     let expected = "\(InterpolationMode.expectation) or the order of a spline, 0 to 5"

@@ -2,7 +2,8 @@ import CKernels
 import Diagnostics
 import Tensors
 
-/// Samples an image with B-splines: MONAI's resampling with `scipy.ndimage.map_coordinates`, in double precision.
+/// Samples an image with B-splines: MONAI's resampling with `scipy.ndimage.map_coordinates`. Values are computed in double
+/// precision, positions in the one that is asked for.
 struct SplineSampler {
   private let order: Int
   private let outside: SplineExtension
@@ -15,6 +16,7 @@ struct SplineSampler {
   /// What the positions are scaled by, per source axis, after `shift` was added.
   private let factor: [Double]
   private let shift: Double
+  private let precision: PositionPrecision
 
   /// - Parameters:
   ///   - map: From target voxel indices to source voxel indices, of rank + 1 rows.
@@ -22,28 +24,35 @@ struct SplineSampler {
   ///   - target: Three extents.
   /// - Returns: nil when an extent is zero.
   init?(
-    order: Int, _ outside: SplineExtension, map: SquareMatrix, source: [Int], target: [Int], alignCorners: Bool
+    order: Int, _ outside: SplineExtension, map: SquareMatrix, source: [Int], target: [Int], alignCorners: Bool,
+    precision: PositionPrecision
   ) {
     guard (source + target).allSatisfy({ $0 > 0 }) else { return nil }
     (self.order, self.outside, self.source, self.target) = (order, outside, source, target)
+    self.precision = precision
+    /// As a number of the precision.
+    func rounded(_ value: Double) -> Double { precision == .single ? Double(Float(value)) : value }
     let rank = map.size - 1
     self.rank = rank
     var centre = SquareMatrix.identity(rank + 1)
     for axis in 0..<rank { centre[axis, rank] = Double(target[axis] - 1) / 2 }
     var affine = map * centre
+    for row in 0..<rank {
+      for column in 0...rank { affine[row, column] = rounded(affine[row, column]) }
+    }
     if alignCorners {
-      var scale = SquareMatrix.identity(rank + 1)
-      for axis in 0..<rank {
-        let extent = Double(max(target[axis], 2))
-        scale[axis, axis] = extent / (extent - 1)
+      for column in 0..<rank {
+        let extent = Double(max(target[column], 2))
+        // MONAI makes the scale in single precision, whatever the positions have.
+        let scale = Double(Float(extent / (extent - 1)))
+        for row in 0..<rank { affine[row, column] = rounded(affine[row, column] * scale) }
       }
-      affine = affine * scale
     }
     self.affine = (0..<3).map { row in
       guard row < rank else { return [0, 0, 0, 0] }
       return (0..<3).map { $0 < rank ? affine[row, $0] : 0 } + [affine[row, rank]]
     }
-    factor = source.map { alignCorners ? Double(max($0, 2) - 1) / Double(max($0, 2)) : 1 }
+    factor = source.map { alignCorners ? rounded(Double(max($0, 2) - 1) / Double(max($0, 2))) : 1 }
     shift = alignCorners ? 0.5 : 0
   }
 
@@ -55,11 +64,10 @@ struct SplineSampler {
     var result = Tensor(.float32, Shape([channels] + target), isZeroed: false)
     // One channel's coefficients at a time: they have eight bytes a voxel.
     for channel in 0..<channels {
-      try Cancellation.check()
-      let coefficients = coefficients(of: voxels.sliced(0, channel..<channel + 1))
-      result.withMutableElements(of: Float.self) { elements in
+      let coefficients = try coefficients(of: voxels.sliced(0, channel..<channel + 1))
+      try result.withMutableElements(of: Float.self) { elements in
         guard let base = elements.baseAddress else { return }
-        sample(coefficients, into: Shared(base + channel * target.reduce(1, *)))
+        try sample(coefficients, into: Shared(base + channel * target.reduce(1, *)))
       }
     }
     return result
@@ -85,11 +93,11 @@ struct SplineSampler {
   private var extents: [Int] { source.enumerated().map { $0 < rank ? $1 + 2 * margin : $1 } }
 
   /// The spline's coefficients, float64, dense.
-  private func coefficients(of channel: Tensor) -> Tensor {
+  private func coefficients(of channel: Tensor) throws -> Tensor {
     var values = padded(channel.converted(to: .float64).contiguous())
     guard order > 1 else { return values }
     let extents = self.extents
-    values.withMutableElements(of: Double.self) { elements in
+    try values.withMutableElements(of: Double.self) { elements in
       guard let base = elements.baseAddress else { return }
       let start = Shared(base)
       for axis in 0..<rank {
@@ -98,13 +106,12 @@ struct SplineSampler {
         // Neighbouring lines are filtered together.
         let width = min(inner, Self.lines)
         let blocks = (inner + width - 1) / width
-        Parallel.forEach(outer * blocks, grain: max(1, 16_384 / (extents[axis] * width))) { range in
-          for index in range {
-            let first = index % blocks * width
-            martlet_spline_prefilter(
-              start.value + index / blocks * extents[axis] * inner + first, extents[axis], inner,
-              min(width, inner - first), Int32(order), outside.code)
-          }
+        let extent = extents[axis]
+        try inSteps(outer * blocks, cost: extent * width) { index in
+          let first = index % blocks * width
+          martlet_spline_prefilter(
+            start.value + index / blocks * extent * inner + first, extent, inner, min(width, inner - first),
+            Int32(order), outside.code)
         }
       }
     }
@@ -112,6 +119,21 @@ struct SplineSampler {
   }
 
   private static let lines = 64
+  /// Voxels after which a wish to stop is looked for: a fraction of a second's work.
+  private static let step = 1 << 20
+
+  /// Calls `body` with each index on all cores, step by step.
+  /// - Parameter cost: The voxels that an index stands for.
+  /// - Throws: `InterruptedError`.
+  private func inSteps(_ count: Int, cost: Int, _ body: @Sendable (Int) -> Void) throws {
+    let step = max(1, Self.step / max(cost, 1))
+    for start in stride(from: 0, to: count, by: step) {
+      try Cancellation.check()
+      Parallel.forEach(min(step, count - start), grain: max(1, 16_384 / max(cost, 1))) { range in
+        for index in range { body(start + index) }
+      }
+    }
+  }
 
   /// The voxels with the margin around them: the border's, or zeros.
   private func padded(_ voxels: Tensor) -> Tensor {
@@ -149,18 +171,18 @@ struct SplineSampler {
 
   // MARK: Sampling
 
-  private func sample(_ coefficients: Tensor, into target: Shared<UnsafeMutablePointer<Float>>) {
+  private func sample(_ coefficients: Tensor, into target: Shared<UnsafeMutablePointer<Float>>) throws {
     let centred = self.target.map { count in (0..<count).map { Double($0) - Double(count - 1) / 2 } }
     let plane = self.target[1] * self.target[2]
-    coefficients.withElements(of: Double.self) { values in
+    try coefficients.withElements(of: Double.self) { values in
       guard let base = values.baseAddress else { return }
       let source = Shared(base)
-      Parallel.forEach(self.target[0], grain: max(1, 4096 / plane)) { range in
+      try inSteps(self.target[0], cost: plane) { index in
         centred[0].withUnsafeBufferPointer { x in
           centred[1].withUnsafeBufferPointer { y in
             centred[2].withUnsafeBufferPointer { z in
               var grid = description((x.baseAddress, y.baseAddress, z.baseAddress))
-              martlet_spline_sample(source.value, &grid, range.lowerBound, range.upperBound, target.value)
+              martlet_spline_sample(source.value, &grid, index, index + 1, target.value)
             }
           }
         }
@@ -177,6 +199,6 @@ struct SplineSampler {
     return martlet_spline_grid(
       affine: (row(0), row(1), row(2)), factor: (factor[0], factor[1], factor[2]), shift: shift, centred: centred,
       target: (target[0], target[1], target[2]), source: (extents[0], extents[1], extents[2]), margin: margin,
-      rank: Int32(rank), order: Int32(order), extension: outside.code)
+      rank: Int32(rank), order: Int32(order), extension: outside.code, is_single: precision == .single ? 1 : 0)
   }
 }

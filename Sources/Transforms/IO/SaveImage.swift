@@ -13,7 +13,9 @@ package struct SaveImaged: KeyedTransform {
   /// nil keeps the image's own type.
   let elementType: ElementType?
   let resamples: Bool
-  let options: SamplingOptions
+  let sampling: VoxelSampling
+  /// nil for that of the image.
+  let precision: PositionPrecision?
   let squeezesEndAxes: Bool
   private let counter = Counter()
 
@@ -24,9 +26,9 @@ package struct SaveImaged: KeyedTransform {
     naming = try OutputNaming(&arguments)
     elementType = try arguments.elementType("output_dtype", default: .float32)
     resamples = try arguments.bool("resample", default: false)
-    options = SamplingOptions(sampling: try arguments.samplings(1, default: .nearest)[0], alignCorners: false)
+    sampling = try arguments.samplings(1, default: .nearest)[0]
+    precision = try arguments.precisions(keys)[0]
     squeezesEndAxes = try arguments.bool("squeeze_end_dims", default: true)
-    try Spacingd.checkPrecision(&arguments, keys)
     if let writer = try arguments.optionalString("writer"), !writer.hasSuffix("NibabelWriter") {
       throw arguments.unsupported("writer", "'\(writer)'", supported: "NibabelWriter or none")
     }
@@ -61,6 +63,9 @@ package struct SaveImaged: KeyedTransform {
     }
     let type = elementType ?? image.voxels.elementType
     if resamples {
+      let options = SamplingOptions(
+        sampling: sampling, alignCorners: false,
+        precision: precision ?? (image.voxels.elementType == .float64 ? .double : .single))
       try SpatialResample.apply(
         to: &image, destination: image.originalAffine, shape: image.originalSpatialShape, options: options,
         transform: name)

@@ -2,12 +2,13 @@ package import Arguments
 import CKernels
 import Tensors
 
-/// Softmax over the channels, or sigmoid, of a network's output: MONAI's `Activationsd`. Computed in float32, in place when
-/// nobody else holds the voxels; the image's type stays.
+/// Softmax over the channels, or sigmoid, of a network's output, then the lambda `other`: MONAI's `Activationsd`. Computed in
+/// float32, in place when nobody else holds the voxels; the image's type stays.
 package struct Activationsd: VoxelwiseTransform {
   package let keys: Keys
   let sigmoid: [Bool]
   let softmax: [Bool]
+  let others: [TensorExpression?]
 
   package init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
@@ -15,7 +16,7 @@ package struct Activationsd: VoxelwiseTransform {
     self.keys = keys
     sigmoid = try arguments.bools("sigmoid", per: keys, default: false)
     softmax = try arguments.bools("softmax", per: keys, default: false)
-    try arguments.refuse("other", supported: "none: sigmoid or softmax")
+    others = try arguments.functions("other", per: keys)
     try arguments.refuseOtherAxis("dim")
     try arguments.finish()
     if zip(sigmoid, softmax).contains(where: { $0 && $1 }) {
@@ -25,11 +26,15 @@ package struct Activationsd: VoxelwiseTransform {
 
   package func reducesChannels(index: Int) -> Bool { false }
 
+  /// A function may look at other voxels too.
+  package var isVoxelwise: Bool { others.allSatisfy { $0 == nil } }
+
   package func apply(to image: inout TransformedImage, index: Int) throws {
     let type = image.voxels.elementType
     image.voxels = image.voxels.converted(to: .float32)
     if sigmoid[index] { VoxelMath.update(&image.voxels) { martlet_sigmoid($0, $1) } }
     if softmax[index] { VoxelMath.inMemoryOrder(&image.voxels, Self.softmax) }
+    if let other = others[index] { image.voxels = try other.value(for: image.voxels, transform: name) }
     image.voxels = image.voxels.converted(to: type)
   }
 

@@ -4,12 +4,14 @@ import OrderedCollections
 /// Undoes the preprocessing on a prediction, so that it lies on the scan's own grid: MONAI's `Invertd`.
 ///
 /// The prediction takes the affine and the trace that the image `orig_keys` has now; then the transforms of `transform`
-/// are undone, the last one first. `nearest_interp` takes nearest voxels, as label maps need.
+/// are undone, the last one first. `nearest_interp` takes nearest voxels, as label maps need. `post_func` is a lambda that is
+/// applied to what comes out.
 package struct Invertd: KeyedTransform {
   package let keys: Keys
   let preprocessing: any InvertibleTransform
   let originalKeys: [String]
   let usesNearest: [Bool]
+  let functions: [TensorExpression?]
 
   package init(_ component: Component) throws {
     var arguments = ArgumentReader(component)
@@ -28,7 +30,7 @@ package struct Invertd: KeyedTransform {
     }
     originalKeys = originals.count == keys.names.count ? originals : keys.names.map { _ in originals[0] }
     usesNearest = try arguments.bools("nearest_interp", per: keys, default: true)
-    try arguments.refuse("post_func", supported: "none: add the transform after this one")
+    functions = try arguments.functions("post_func", per: keys)
     // Metadata travels with the image, and every result is a tensor.
     arguments.ignore("meta_keys", "orig_meta_keys", "meta_key_postfix", "to_tensor", "device")
     try arguments.finish()
@@ -49,7 +51,7 @@ package struct Invertd: KeyedTransform {
   /// move voxels.
   /// - Returns: whether it was possible; if not, the sample is as it was.
   package func apply(_ sample: inout Sample, reducing step: any VoxelwiseTransform) throws -> Bool {
-    guard keys.names.count == 1, step.keys.names == keys.names, step.reducesChannels(index: 0),
+    guard keys.names.count == 1, functions[0] == nil, step.keys.names == keys.names, step.reducesChannels(index: 0),
       let key = keys.names.first, sample[key] != nil, sample[originalKeys[0]] != nil
     else { return false }
     let original = try sample.image(originalKeys[0], for: name)
@@ -78,6 +80,11 @@ package struct Invertd: KeyedTransform {
     prediction.applied = prediction.applied.map { inverse($0, index: index) }
     var inner = Sample([originalKeys[index]: .image(prediction)])
     try preprocessing.invert(&inner)
+    if let function = functions[index] {
+      try inner.updateImage(originalKeys[index], for: name) {
+        $0.voxels = try function.value(for: $0.voxels, transform: name)
+      }
+    }
     sample[key] = inner[originalKeys[index]]
   }
 }

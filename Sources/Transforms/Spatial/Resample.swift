@@ -33,7 +33,8 @@ enum SpatialResample {
     case .grid(let mode, let padding):
       guard
         let grid = SamplingGrid(
-          map: map, source: volume.spatialShape, target: extents, alignCorners: options.alignCorners)
+          map: map, source: volume.spatialShape, target: extents, alignCorners: options.alignCorners,
+          precision: options.precision)
       else { throw TransformError.emptyResult(transform: transform, shape: shape) }
       voxels =
         if let reduction {
@@ -45,7 +46,7 @@ enum SpatialResample {
       guard
         let sampler = SplineSampler(
           order: order, outside, map: map, source: volume.spatialShape, target: extents,
-          alignCorners: options.alignCorners)
+          alignCorners: options.alignCorners, precision: options.precision)
       else { throw TransformError.emptyResult(transform: transform, shape: shape) }
       let sampled = try sampler.sample(volume.voxels)
       voxels = try reduction?.apply(sampled).contiguous() ?? sampled
@@ -97,19 +98,23 @@ enum SpatialResample {
   }
 }
 
-/// Guards against geometry that asks for more voxels than the machine can hold.
+/// Guards against arguments that ask for more voxels than the machine can hold.
 enum OutputLimit {
-  /// - Throws: ``TransformError`` when a float32 array of `shape` is empty or larger than the machine's memory.
+  /// The most voxels of one axis: indices have 32 bits.
+  static let extent = Int(Int32.max)
+
+  /// - Throws: ``TransformError`` when a float32 array of `shape`, channels first, is empty, longer than ``extent`` or larger
+  ///   than the machine's memory.
   static func check(_ shape: [Int], transform: String) throws {
-    guard shape.allSatisfy({ $0 > 0 && $0 <= Int32.max }) else {
-      throw TransformError.emptyResult(transform: transform, shape: shape)
+    guard shape.allSatisfy({ $0 > 0 }) else { throw TransformError.emptyResult(transform: transform, shape: shape) }
+    guard shape.allSatisfy({ $0 <= extent }) else {
+      throw TransformError.tooLarge(transform: transform, shape: shape, limit: "at most \(extent) voxels on an axis")
     }
-    let limit = ProcessInfo.processInfo.physicalMemory / 4
-    guard let count = Shape(shape).checkedCount, UInt64(count) <= limit else {
-      throw TransformError.unsuitable(
-        transform: transform,
-        what: "the result would have \(Shape(shape)) voxels, more than this machine's memory holds",
-        expected: "a voxel spacing that fits the scan")
+    let memory = ProcessInfo.processInfo.physicalMemory
+    guard let count = Shape(shape).checkedCount, UInt64(count) <= memory / 4 else {
+      throw TransformError.tooLarge(
+        transform: transform, shape: shape,
+        limit: "at most \(memory / 4) values, which fill this machine's memory of \(memory >> 20) MB")
     }
   }
 }

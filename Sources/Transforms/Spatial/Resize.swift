@@ -26,9 +26,8 @@ package struct Resized: ImageTransform, InvertibleTransform, OutliningTransform 
     smoothing = smooths.map { $0 ? .some(widths ?? []) : nil }
     try arguments.refuseLazy()
     try arguments.finish()
-    guard size.allSatisfy({ $0 <= Int32.max }), !scalesLongest || (size.count == 1 && size[0] > 0) else {
-      throw arguments.unsupported(
-        "spatial_size", "\(size)", supported: "one number of voxels per axis, or a single one for 'longest'")
+    guard !scalesLongest || (size.count == 1 && (1...OutputLimit.extent).contains(size[0])) else {
+      throw arguments.unsupported("spatial_size", "\(size)", supported: "a single number of voxels for 'longest'")
     }
   }
 

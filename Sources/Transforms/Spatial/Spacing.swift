@@ -25,26 +25,19 @@ package struct Spacingd: KeyedTransform, InvertibleTransform, OutliningTransform
     isDiagonal = try arguments.bool("diagonal", default: false)
     let samplings = try arguments.samplings(keys.names.count, default: .bilinear)
     let corners = try arguments.bools("align_corners", per: keys, default: false)
-    options = zip(samplings, corners).map { SamplingOptions(sampling: $0, alignCorners: $1) }
+    let precisions = try arguments.precisions(keys).map { $0 ?? .double }
+    options = keys.names.indices.map {
+      SamplingOptions(sampling: samplings[$0], alignCorners: corners[$0], precision: precisions[$0])
+    }
     scaleExtent = try arguments.bools("scale_extent", per: keys, default: false)
     recomputesAffine = try arguments.bool("recompute_affine", default: false)
     minimum = try Self.limits("min_pixdim", &arguments)
     maximum = try Self.limits("max_pixdim", &arguments)
     keepsSameShape = try arguments.bool("ensure_same_shape", default: true)
-    try Self.checkPrecision(&arguments, keys)
     try arguments.refuseLazy()
     try arguments.finish()
     for case (let low?, let high?) in zip(minimum, maximum) where low < 0 || high < low {
       throw arguments.unsupported("min_pixdim", "negative or above 'max_pixdim'", supported: "0 <= min <= max")
-    }
-  }
-
-  /// Positions are always computed in double precision and voxels in single; the types that ask for that or for less
-  /// precise positions are accepted.
-  static func checkPrecision(_ arguments: inout ArgumentReader, _ keys: Keys) throws {
-    for type in try arguments.elementTypes("dtype", per: keys, default: .float64) {
-      guard let type, type != .float64, type != .float32 else { continue }
-      throw arguments.unsupported("dtype", type.rawValue, supported: "float64, float32 or None")
     }
   }
 

@@ -13,7 +13,13 @@ package struct Lambdad: KeyedTransform, InvertibleTransform {
     var arguments = ArgumentReader(component)
     let keys = try Keys(&arguments)
     self.keys = keys
-    functions = try Self.functions(&arguments, keys)
+    functions = try arguments.functions("func", per: keys).map { function in
+      guard let function else {
+        throw ArgumentError.missing(
+          component: keys.component.className, path: keys.component.path, name: "func")
+      }
+      return function
+    }
     // As MONAI's dictionary form, the inverse leaves the image as it is, whatever this says.
     arguments.ignore("inv_func")
     targets = try Self.targets(&arguments, keys)
@@ -21,24 +27,6 @@ package struct Lambdad: KeyedTransform, InvertibleTransform {
       throw arguments.unsupported("track_meta", "False", supported: "true: the result needs its place in the world")
     }
     try arguments.finish()
-  }
-
-  /// One lambda for all keys, or a list of one for each.
-  private static func functions(_ arguments: inout ArgumentReader, _ keys: Keys) throws -> [TensorExpression] {
-    let component = arguments.component
-    guard let value = arguments.present("func") else {
-      throw ArgumentError.missing(component: component.className, path: component.path, name: "func")
-    }
-    let items = if case .list(let list) = value { list } else { keys.names.map { _ in value } }
-    guard items.count == keys.names.count else {
-      throw arguments.wrongKind("func", value, expected: "one lambda, or one for each of the \(keys.names.count) keys")
-    }
-    return try items.map { item in
-      guard case .lambda(let source) = item else {
-        throw arguments.wrongKind("func", item, expected: "a lambda such as \"$lambda x: x > 0\"")
-      }
-      return try TensorExpression(source, component: component)
-    }
   }
 
   /// `overwrite`: true puts the result in the place of the image, a string under that key.
@@ -72,5 +60,23 @@ package struct Lambdad: KeyedTransform, InvertibleTransform {
     let onlyMovesVoxels = true
 
     func apply(to image: inout TransformedImage) {}
+  }
+}
+
+extension ArgumentReader {
+  /// One lambda for all keys, or a list of one for each; nil where the argument is absent or `None`.
+  mutating func functions(_ name: String, per keys: Keys) throws -> [TensorExpression?] {
+    guard let value = present(name) else { return keys.names.map { _ in nil } }
+    let items = if case .list(let list) = value { list } else { keys.names.map { _ in value } }
+    guard items.count == keys.names.count else {
+      throw wrongKind(name, value, expected: "one lambda, or one for each of the \(keys.names.count) keys")
+    }
+    return try items.map { item in
+      if item.isNull { return nil }
+      guard case .lambda(let source) = item else {
+        throw wrongKind(name, item, expected: "a lambda such as \"$lambda x: x > 0\"")
+      }
+      return try TensorExpression(source, component: component)
+    }
   }
 }
