@@ -33,16 +33,26 @@ extension ArgumentReader {
     }
   }
 
+  /// The same with nil for what is absent or `None`.
+  mutating func optionalPerKey<Value>(
+    _ name: String, count: Int, expected: String, _ read: (PlainValue) -> Value?
+  ) throws -> [Value?] {
+    // A value that `read` refuses must stay nil, and not become a value that is nil.
+    try perKey(name, count: count, default: nil, expected: expected) { value -> Value?? in
+      read(value).map(Optional.some)
+    }
+  }
+
   mutating func bools(_ name: String, per keys: Keys, default fallback: Bool) throws -> [Bool] {
     try perKey(name, count: keys.names.count, default: fallback, expected: "true or false", \.asBool)
   }
 
   mutating func optionalBools(_ name: String, per keys: Keys) throws -> [Bool?] {
-    try perKey(name, count: keys.names.count, default: nil, expected: "true or false") { $0.asBool }
+    try optionalPerKey(name, count: keys.names.count, expected: "true or false", \.asBool)
   }
 
   mutating func optionalInts(_ name: String, per keys: Keys) throws -> [Int?] {
-    try perKey(name, count: keys.names.count, default: nil, expected: "an integer") { value in
+    try optionalPerKey(name, count: keys.names.count, expected: "an integer") { value in
       // A bool was an integer in older versions, with another meaning.
       if case .bool = value { return nil }
       return value.asInt
@@ -50,23 +60,22 @@ extension ArgumentReader {
   }
 
   mutating func optionalDoubles(_ name: String, per keys: Keys) throws -> [Double?] {
-    try perKey(name, count: keys.names.count, default: nil, expected: "a number") { value in
+    try optionalPerKey(name, count: keys.names.count, expected: "a number") { value in
       if case .bool = value { return nil }
       return value.asDouble
     }
   }
 
   mutating func optionalStrings(_ name: String, per keys: Keys) throws -> [String?] {
-    try perKey(name, count: keys.names.count, default: nil, expected: "a string") { $0.asString }
+    try optionalPerKey(name, count: keys.names.count, expected: "a string", \.asString)
   }
 
   /// One choice per key.
   mutating func choices<Choice: NamedChoice>(_ name: String, per keys: Keys, default fallback: Choice) throws
     -> [Choice]
   {
-    let names = try perKey(name, count: keys.names.count, default: nil, expected: Choice.expectation) {
-      $0.choiceName as String?
-    }
+    let names = try optionalPerKey(
+      name, count: keys.names.count, expected: Choice.expectation, \.choiceName)
     return try names.map { text in try text.map { try choice(name, $0) } ?? fallback }
   }
 

@@ -151,7 +151,7 @@ import Testing
     #expect(result.code == 74)
     #expect(result.errors.contains("0 of 2 scans done"))
     // Nothing can be written for the second one either.
-    #expect(result.errors.contains("1 scan was not begun"))
+    #expect(result.errors.contains("1 scan was not done"))
     #expect(bundle.results.filter { $0 != "results.json" }.isEmpty)
   }
 }

@@ -41,6 +41,47 @@ import Testing
     #expect(try NIfTIImage(path: bundle.output + "/scan/scan_seg.nii.gz").header.shape == [120, 120, 60])
   }
 
+  /// Splines take seconds for a channel.
+  @Test func splinesAreInterruptedWithinAChannel() throws {
+    let bundle = try BundleCopy()
+    let config = bundle.folder.file("splines.json")
+    let load = #"{"_target_": "LoadImaged", "keys": "image", "ensure_channel_first": true}"#
+    let space = #"{"_target_": "Spacingd", "keys": "image", "pixdim": 0.3, "mode": 5}"#
+    try #"{"preprocessing": {"_target_": "Compose", "transforms": [\#(load), \#(space)]}}"#
+      .write(toFile: config, atomically: true, encoding: .utf8)
+    let process = try MartletProcess([
+      "transform", config, "--input", try bundle.scan([120, 120, 120]), "--output", bundle.output + "/spaced.nii",
+    ])
+    try #require(try process.isReached { process.errors.contains("preprocessing") })
+    // The sampling has begun: all of it would take several times as long.
+    usleep(1_500_000)
+    let begin = Date.now
+    process.send(SIGINT)
+    let result = try process.wait()
+    result.expectRefusal(130, ["interrupted"])
+    #expect(Date.now.timeIntervalSince(begin) < 2.5)
+    #expect(bundle.results.isEmpty)
+  }
+
+  /// Those that are done stay, and both the user and the journal know of the rest.
+  @Test func anInterruptedRunTellsWhatIsLeft() throws {
+    let bundle = try BundleCopy()
+    let scans = [
+      try bundle.scan(named: "a.nii"), try bundle.scan([120, 120, 120], named: "b.nii"),
+      try bundle.scan(named: "c.nii"),
+    ]
+    let process = try MartletProcess(
+      ["run", bundle.path, "--input"] + scans + ["--output", bundle.output, "--set", "inferer#overlap=0.9"])
+    try #require(try process.isReached { process.errors.contains("b.nii (2/3): inference") })
+    process.send(SIGINT)
+    let result = try process.wait()
+    #expect(result.code == 130)
+    #expect(result.errors.contains("2 scans were not done; --resume goes on") && result.errors.contains("interrupted"))
+    #expect(bundle.results == ["a/a_seg.nii.gz", "results.json"])
+    let journal = try String(contentsOfFile: bundle.output + "/results.json", encoding: .utf8)
+    #expect(journal.contains("\"notDone\" : 2") && journal.contains("\"done\" : 1"), "\(journal)")
+  }
+
   @Test func aSecondInterruptionEndsAtOnce() throws {
     let bundle = try BundleCopy()
     let process = try start(bundle, try bundle.scan([120, 120, 120]))

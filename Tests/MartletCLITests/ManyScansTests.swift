@@ -35,13 +35,13 @@ import Testing
     let full = try CommandLineCase(line, bundle).run(fileLimit: 200)
     #expect(full.code == 74, "\(full.errors)")
     #expect(full.errors.contains("case4.nii") && full.errors.contains("3 of 5 scans done"), "\(full.errors)")
-    #expect(full.errors.contains("1 scan was not begun; --resume goes on"))
+    #expect(full.errors.contains("1 scan was not done; --resume goes on"))
     let first = ["case1/case1_seg.nii", "case2/case2_seg.nii", "case3/case3_seg.nii"]
     #expect(bundle.results == first + ["results.json"])
     for path in first {
       #expect(try NIfTIImage(path: bundle.output + "/" + path).header.shape == [20, 18, 22])
     }
-    #expect(try journal(bundle).summary == ["done": 3, "failed": 1, "resumed": 0])
+    #expect(try journal(bundle).summary == ["done": 3, "failed": 1, "notDone": 1, "resumed": 0])
     let dates = try first.map { try date(bundle, $0) }
 
     let rest = try CommandLineCase(line + " --resume", bundle).run()

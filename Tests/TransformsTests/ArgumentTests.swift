@@ -102,7 +102,11 @@ import Transforms
     ("Spacingd", "lazy", .bool(true)),
     ("Spacingd", "dtype", .symbol("torch.float16")),
     ("Spacingd", "pixdim", .list([])),
-    ("Activationsd", "other", .lambda("lambda x: x")),
+    ("Activationsd", "other", .string("relu")),
+    ("Invertd", "post_func", .string("relu")),
+    ("AsDiscreted", "threshold", .string("half")),
+    ("AsDiscreted", "argmax", .list([.bool(true), .bool(false)])),
+    ("AsDiscreted", "to_onehot", .list([.int(2), .null])),
     ("AsDiscreted", "rounding", .string("floor")),
     ("AsDiscreted", "to_onehot", .bool(true)),
     ("AsDiscreted", "dim", .int(1)),
@@ -111,7 +115,7 @@ import Transforms
     ("LoadImaged", "reader", .string("PILReader")),
     ("SaveImaged", "output_ext", .string(".png")),
     ("SaveImaged", "writer", .string("ITKWriter")),
-    ("CropForegroundd", "select_fn", .lambda("lambda x: x[0] > 1")),
+    ("CropForegroundd", "select_fn", .string("positive")),
   ]) func anUnsupportedValueIsNamed(_ target: String, _ argument: String, _ value: PlainValue) {
     var arguments: OrderedDictionary<String, PlainValue> =
       switch target {
@@ -120,11 +124,68 @@ import Transforms
       case "CropForegroundd": ["source_key": .string("image")]
       case "Resized": ["spatial_size": .int(3)]
       case "GaussianSmoothd": ["sigma": .double(1)]
+      case "Invertd":
+        ["transform": .component(Component(target: "Flipd", arguments: ["keys": .string("image")], path: "pre"))]
       default: [:]
       }
     #expect(message(target, arguments) == "")
     arguments[argument] = value
     #expect(message(target, arguments).contains("'\(argument)'"))
+  }
+
+  private static let tooLarge: [(String, OrderedDictionary<String, PlainValue>, [String])] = [
+    ("SpatialPadd", ["spatial_size": .int(3_000_000_000)], ["'spatial_size' is [3000000000", "2147483647"]),
+    (
+      "SpatialPadd", ["spatial_size": .list([.int(4), .int(2_000_000_000), .int(2_000_000_000)])],
+      ["[1, 4, 2000000000, 2"]
+    ),
+    (
+      "ResizeWithPadOrCropd", ["spatial_size": .int(9_000_000_000_000)],
+      ["'spatial_size'", "9000000000000", "2147483647"]
+    ),
+    ("DivisiblePadd", ["k": .int(2_147_483_647)], ["2147483647", "values"]),
+    ("BorderPadd", ["spatial_border": .int(2_000_000_000)], ["[1, 4000000004,", "2147483647"]),
+    (
+      "Resized", ["spatial_size": .list([.int(70_000), .int(70_000), .int(70_000)])],
+      ["[1, 70000, 70000, 70000]", "values"]
+    ),
+    ("Zoomd", ["zoom": .double(1000), "keep_size": .bool(false)], ["[1, 4000, 5000, 3000]", "values"]),
+    ("Spacingd", ["pixdim": .double(1e-7)], ["Spacingd", "values"]),
+  ]
+
+  /// The transform, the size and the limit stand in the message, whatever the size comes from.
+  @Test(arguments: tooLarge.indices) func aSizeThatIsTooLargeIsNamedWithItsLimit(_ index: Int) throws {
+    let (target, arguments, words) = Self.tooLarge[index]
+    var sample = Sample([
+      "image": .image(TransformedImage(voxels: Tensor(.float32, [1, 4, 5, 3]), affine: .identity))
+    ])
+    let transform = try build(target, arguments)
+    let error = #expect(throws: TransformError.self) { try transform.apply(&sample) }
+    let text = error?.description ?? ""
+    for word in words + [target] { #expect(text.contains(word), "\(text)") }
+  }
+
+  /// A box that reaches beyond the image is the whole image.
+  @Test func aCropBeyondTheImageKeepsIt() throws {
+    var sample = Sample([
+      "image": .image(TransformedImage(voxels: Tensor(.float32, [1, 4, 5, 3]), affine: .identity))
+    ])
+    try build("CenterSpatialCropd", ["roi_size": .int(9_000_000_000_000)]).apply(&sample)
+    #expect(try sample.image("image", for: "the test").voxels.shape == [1, 4, 5, 3])
+  }
+
+  /// A function of the whole image can't be applied part by part.
+  @Test func anArgmaxBehindAFunctionIsNotSplitOff() throws {
+    func steps(_ activation: OrderedDictionary<String, PlainValue>) -> Component {
+      func entry(_ target: String, _ arguments: OrderedDictionary<String, PlainValue>) -> PlainValue {
+        let all = arguments.merging(["keys": .string("pred")]) { $1 }
+        return .component(Component(target: target, arguments: all, path: "post"))
+      }
+      let transforms = [entry("Activationsd", activation), entry("AsDiscreted", ["argmax": .bool(true)])]
+      return Component(target: "Compose", arguments: ["transforms": .list(transforms)], path: "post")
+    }
+    #expect(try Compose(steps(["softmax": .bool(true)])).splittingReduction(of: "pred") != nil)
+    #expect(try Compose(steps(["other": .lambda("lambda x: x - x[0]")])).splittingReduction(of: "pred") == nil)
   }
 
   /// PyTorch has no padding like SciPy's 'mirror', which only splines take.

@@ -141,7 +141,8 @@ def crop(r, rank):
 
 def foreground(r, rank):
     return {"source_key": "image", **maybe(r, 0.4, {"select_fn": r.choice(["$lambda x: x > 0", "$lambda x: x >= 1", "$lambda x: x != 0",
-                                                                           "$lambda x: x > x.mean()"])}),
+                                                                           "$lambda x: x > x.mean()",
+                                                                           "$lambda x: (x == 1) | (x > 3)"])}),
             **maybe(r, 0.4, {"margin": ints(r, rank, 0, 4)}), **maybe(r, 0.3, {"k_divisible": ints(r, rank, 1, 5)}),
             **maybe(r, 0.3, {"allow_smaller": r.choice([True, False])}), **maybe(r, 0.2, {"channel_indices": 0}),
             **maybe(r, 0.3, {"mode": r.choice(["constant", "edge", "reflect"])})}
@@ -217,7 +218,8 @@ TRANSFORMS = {
     "SqueezeDimd": lambda r, n: maybe(r, 0.7, {"dim": r.choice([0, None, -1])}),
     "Lambdad": lambda r, n: {"func": "$lambda x: " + r.choice(LAMBDAS)},
     "AsDiscreted": lambda r, n: discrete(r),
-    "Activationsd": lambda r, n: r.choice([{"sigmoid": True}, {"softmax": True}, {}]),
+    "Activationsd": lambda r, n: r.choice([{"sigmoid": True}, {"softmax": True}, {}, {"other": "$lambda x: torch.clamp(x, -1, 1)"},
+                                           {"sigmoid": True, "other": "$lambda x: x > 0.5"}]),
     "KeepLargestConnectedComponentd": lambda r, n: components(r),
     "FillHolesd": lambda r, n: {"applied_labels": r.choice([None, 1, [1, 2]]), **maybe(r, 0.5, {"connectivity": r.choice([1, 2, None])})},
     "RemoveSmallObjectsd": lambda r, n: {"min_size": r.choice([1, 2, 3, 5, 30]), **maybe(r, 0.5, {"connectivity": r.choice([1, 2])}), **maybe(r, 0.4, {"independent_channels": r.choice([True, False])}), **maybe(r, 0.3, {"by_measure": True})},
@@ -228,10 +230,34 @@ TRANSFORMS = {
     "Identityd": lambda r, n: {},
     "AsChannelLastd": lambda r, n: {},
 }
+# Arguments that may be a list of one value for each key, with what an absent one means.
+PER_KEY = {
+    "Spacingd": {"mode": "bilinear", "padding_mode": "border", "align_corners": False, "scale_extent": False, "dtype": "$np.float64"},
+    "Resized": {"mode": "area", "align_corners": None, "anti_aliasing": False, "dtype": "$torch.float32"},
+    "Zoomd": {"mode": "area", "padding_mode": "edge", "align_corners": None},
+    **{name: {"mode": "constant"} for name in ("SpatialPadd", "DivisiblePadd", "BorderPadd", "ResizeWithPadOrCropd", "CropForegroundd")},
+    "AsDiscreted": {"argmax": False, "threshold": None, "rounding": None, "to_onehot": None},
+    "Activationsd": {"sigmoid": False, "softmax": False, "other": None},
+}
 NEEDS_COPY = ("MeanEnsembled", "VoteEnsembled", "ConcatItemsd")
 INVERTIBLE = ("Orientationd", "Spacingd", "Resized", "Zoomd", "Flipd", "Rotate90d", "SpatialPadd", "DivisiblePadd", "BorderPadd",
               "ResizeWithPadOrCropd", "CenterSpatialCropd", "SpatialCropd", "CropForegroundd", "ScaleIntensityd", "NormalizeIntensityd",
               "Transposed", "EnsureTyped", "ToTensord", "Identityd")
+
+
+def for_two(r, target, name, rank):
+    """The transform on the image and a copy of it, with arguments of their own; one of the two goes on."""
+    first, second = TRANSFORMS[name](r, rank), TRANSFORMS[name](r, rank)
+    lists = {argument: [each.get(argument, default) for each in (first, second)] for argument, default in PER_KEY[name].items()
+             if argument in first or argument in second}
+    keys = ["image", "twin"] if r.random() < 0.8 else ["image", "twin", "missing"]
+    extra = {"allow_missing_keys": True} if len(keys) > 2 else {}
+    if extra:
+        lists = {argument: values + values[:1] for argument, values in lists.items()}
+    steps = [{"_target_": "CopyItemsd", "keys": "image", "names": "twin"}, {"_target_": target, **first, **lists, **extra, "keys": keys}]
+    if r.random() < 0.5:
+        steps += [{"_target_": "DeleteItemsd", "keys": "image"}, {"_target_": "CopyItemsd", "keys": "twin", "names": "image"}]
+    return steps + [{"_target_": "SelectItemsd", "keys": "image"}]
 
 
 def case(r, names, rank):
@@ -241,6 +267,9 @@ def case(r, names, rank):
             steps.append({"_target_": "CopyItemsd", "keys": "image", "names": "copy"})
             steps.append({"_target_": "DeleteItemsd", "keys": "nothing"})
         target = name if r.random() < 0.9 else name[:-1] + r.choice(["D", "Dict"])
+        if name in PER_KEY and r.random() < 0.25:
+            steps += for_two(r, target, name, rank)
+            continue
         steps.append({"_target_": target, **{"keys": "image"}, **TRANSFORMS[name](r, rank)})
         if name in NEEDS_COPY:
             steps.append({"_target_": "SelectItemsd", "keys": "image"})
@@ -252,9 +281,15 @@ def config(r, names, rank, invert):
               {"_target_": "EnsureChannelFirstd", "keys": "image"}]
     result = {"imports": ["$import numpy as np"], "preprocessing": {"_target_": "Compose", "transforms": before + case(r, names, rank)}}
     if invert:
-        result["postprocessing"] = {"_target_": "Compose", "transforms": [
+        before = r.choice([[], [], [{"_target_": "Activationsd", "keys": "pred", "softmax": True}],
+                           [{"_target_": "AsDiscreted", "keys": "pred", "argmax": True}]])
+        after = r.choice([[], [], [{"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5}],
+                          [{"_target_": "AsDiscreted", "keys": "pred", "argmax": True}]])
+        nearest = r.choice([True, False])
+        result["postprocessing"] = {"_target_": "Compose", "transforms": before + [
             {"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": "image",
-             "nearest_interp": r.choice([True, False]), "to_tensor": True}]}
+             "nearest_interp": nearest if r.random() < 0.8 else [nearest], "to_tensor": True,
+             **maybe(r, 0.15, {"post_func": "$lambda x: x * 2 - 1"})}] + after}
     return result
 
 
@@ -283,7 +318,7 @@ def martlet(program, file, path, output, invert, prediction):
     return run.returncode, run.stderr.strip()
 
 
-def difference(ours, theirs):
+def difference(ours, theirs, has_affine=True):
     """A reason why they differ, or None."""
     values = theirs.detach().cpu().numpy() if isinstance(theirs, torch.Tensor) else numpy.asarray(theirs)
     voxels = numpy.load(ours)
@@ -298,12 +333,11 @@ def difference(ours, theirs):
     if numpy.count_nonzero(wrong) > FEW * right.size:
         worst = numpy.nanmax(numpy.abs(left - right)) / scale
         return f"{numpy.count_nonzero(wrong)} of {right.size} voxels, by up to {worst:.1e} of the largest"
-    affine = theirs.affine.numpy() if isinstance(theirs, MetaTensor) else None
+    affine = theirs.affine.numpy() if has_affine and isinstance(theirs, MetaTensor) else None
     if affine is not None:
         found = numpy.load(ours[: -len(".npy")] + ".affine.npy")
         if affine.shape == found.shape and numpy.abs(found - affine).max() > 1e-4 * max(1, numpy.abs(affine).max()):
             return f"affine {found.round(4).tolist()} instead of {affine.round(4).tolist()}"
-    kinds = {"float64": "float32"}  # an array of Martlet's has float64 where it is asked for
     if str(voxels.dtype) != str(values.dtype):
         return f"type {voxels.dtype} instead of {values.dtype}"
     return None
@@ -323,7 +357,7 @@ def main():
     os.makedirs(options.work, exist_ok=True)
     torch.set_num_threads(1)
     names = [name for name in options.only.split(",") if name] or list(INVERTIBLE if options.invert else TRANSFORMS)
-    counts, refusals, lenient = collections.Counter(), collections.Counter(), collections.Counter()
+    counts, refusals, lenient, examples = collections.Counter(), collections.Counter(), collections.Counter(), {}
     for number in range(options.first, options.first + options.count):
         r = random.Random(f"{options.seed} {number}")
         base = f"{options.work}/{number}"
@@ -354,14 +388,18 @@ def main():
             lenient[f"{failure}   e.g. {number} {json.dumps(steps)}"] += 1
         elif code:
             counts["refused by Martlet alone"] += 1
-            refusals[text.split("\n")[0][:150]] += 1
+            reason = text.split("\n")[0][:150]
+            refusals[reason] += 1
+            examples.setdefault(reason, number)
             if code != 65:
                 print(f"{number}: exit {code}: {text}", flush=True)
         else:
-            reason = difference(output, expected)
+            # The inverse of MONAI's ToTensord makes an array of the prediction, which has no affine; Martlet's keeps it.
+            is_array = options.invert and any(step["_target_"].startswith("ToTensor") for step in steps)
+            reason = difference(output, expected, has_affine=not is_array)
             counts["different" if reason else "the same"] += 1
             if reason:
-                print(f"{number}: {reason}\n   {json.dumps(steps)}{' nearest' if options.invert and content['postprocessing']['transforms'][0]['nearest_interp'] else ''}", flush=True)
+                print(f"{number}: {reason}\n   {json.dumps(steps)}   {json.dumps(content['postprocessing']['transforms']) if options.invert else ''}", flush=True)
                 if options.keep:
                     continue
         for leftover in (path, file, output, prediction, base + ".affine.npy"):
@@ -370,7 +408,7 @@ def main():
     print(dict(counts))
     for title, found in (("refused by Martlet alone", refusals), ("refused by MONAI alone", lenient)):
         for reason, count in found.most_common(40):
-            print(f"{title}: {count} × {reason}")
+            print(f"{title}: {count} × {reason}" + (f"   e.g. {examples[reason]}" if reason in examples else ""))
     return 1 if counts["different"] or counts["TRAPPED"] else 0
 
 

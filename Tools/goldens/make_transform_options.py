@@ -202,6 +202,43 @@ L3 = V[:-1] + [T("AsDiscreted", rounding="torchrounding")]
 counts = np.bincount(applied(L3).ravel().astype(int))
 cases["remove_exactly_label"] = ("small", L3 + [T("RemoveSmallObjectsd", min_size=int(counts[1:].min()))], None)
 
+# Positions in single precision, whose last bit decides between the nearest voxels; splines' scale, which always has it.
+F = {"dtype": "$torch.float32"}
+for name, im, pixdim, kw in (
+    ("", "small", 0.75, {}), ("_reflection", "axes", [1.5, 1.3, 2.0], {"padding_mode": "reflection"}),
+    ("", "turned", [3.0, 2.5, 5.0], {}), ("", "plane", 0.75, {})):
+    cases[f"single_nearest{name}_{im}"] = (im, L + [S(pixdim, mode="nearest", **kw, **F)], None)
+for im, pixdim, kw in (("small", [1.5, 1.3, 2.0], {}), ("small", 1.2, {"diagonal": True}), ("turned", [1.5, 1.3, 2.0], {}),
+                       ("turned", [3.0, 2.5, 5.0], {"diagonal": True}), ("plane", 1.2, {"diagonal": True}), ("plane", [3.0, 2.5], {})):
+    cases[f"invert_single{'_diagonal' if kw else ''}_{im}"] = (im, L + [S(pixdim, **kw, **F)], [I(True)])
+cases["single_spline_small"] = ("small", L + [S([1.0, 1.3, 1.7], mode=3, padding_mode="constant", align_corners=True, **F)], None)
+for im in ("small", "axes"):
+    cases[f"spline_corners_constant_{im}"] = (im, L + [S(1.5, mode=2, padding_mode="constant", align_corners=True)], None)
+# An extent of 8.5 voxels but for the last bit of a solved affine.
+tied = np.array([[0.28084689378738403, -0.9925168752670288, 0, -42.50593948364258], [2.2827887535095215, 0.12210734933614731, 0, 34.281349182128906], [0, 0, -1, -41.61613845825195], [0, 0, 0, 1]])
+nib.save(nib.Nifti1Image(np.add.outer(np.add.outer(np.arange(15), np.arange(16)), np.arange(10)).astype(np.float32), tied), f"{out}/images/tied.nii.gz")
+cases["extent_tied"] = ("tied", L + [S([1.5], scale_extent=True), S([-1, 2.0, 2.0], mode=3, padding_mode="mirror", align_corners=True)], None)
+# Lambdas beside Lambdad's.
+cases["post_func_small"] = ("small", L + [T("Flipd", spatial_axis=0)], [{**I(False), "post_func": "$lambda x: x * 2 - 1"}, {"_target_": "ThresholdIntensityd", **P, "threshold": -1.5}])
+cases["activations_other_small"] = ("small", L + [T("Activationsd", sigmoid=True, other="$lambda x: torch.clamp(x - 0.25, 0, 0.5)")], None)
+cases["foreground_function_small"] = ("small", L2 + [T("CropForegroundd", source_key="image", select_fn="$lambda x: (x > 270) | (x < -40)", channel_indices=[0, 1])], None)
+cases["foreground_function_one_small"] = ("small", L2 + [T("CropForegroundd", source_key="image", select_fn="$lambda x: (x > 270) & (x != 3)", channel_indices=0, margin=1)], None)
+# A list of arguments, one for each of two keys.
+TWO = {"keys": ["image", "twin"]}
+for name, steps in {
+    "threshold": [{"_target_": "AsDiscreted", **TWO, "threshold": [50.5, None]}],
+    "one_hot": [{"_target_": "ScaleIntensityd", **TWO, "minv": 0, "maxv": 3}, {"_target_": "AsDiscreted", **TWO, "rounding": ["torchrounding", None]}, {"_target_": "AsDiscreted", **TWO, "to_onehot": [4, None]}],
+    "rounding": [{"_target_": "AsDiscreted", **TWO, "rounding": [None, "torchrounding"]}],
+    "corners": [{"_target_": "Resized", **TWO, "spatial_size": [13, 7, 11], "mode": "trilinear", "align_corners": [True, None]}],
+    "padding": [{"_target_": "Spacingd", **TWO, "pixdim": [1.0, 1.3, 1.7], "diagonal": True, "mode": ["bilinear", "nearest"], "padding_mode": ["zeros", "reflection"]}],
+    "pad": [{"_target_": "SpatialPadd", **TWO, "spatial_size": 14, "mode": ["edge", "constant"]}],
+    "other": [{"_target_": "Activationsd", **TWO, "sigmoid": [True, False], "other": [None, "$lambda x: x - 3"]}],
+}.items():
+    twin = L + [T("CopyItemsd", names="twin")] + steps
+    cases[f"lists_{name}_first"] = ("small", twin, None)
+    cases[f"lists_{name}_second"] = ("small", twin + [{"_target_": "DeleteItemsd", "keys": "image"}, {"_target_": "CopyItemsd", "keys": "twin", "names": "image"}], None)
+cases["largest_first_channel"] = ("small", L2 + [T("Lambdad", func="$lambda x: (x > 60).float()"), T("KeepLargestConnectedComponentd", applied_labels=[1], is_onehot=False)], None)
+
 index = {}
 for name, (im, pre, post) in cases.items():
     config = {"preprocessing": {"_target_": "Compose", "transforms": pre}}

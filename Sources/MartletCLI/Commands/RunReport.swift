@@ -45,7 +45,7 @@ struct RunReport: Encodable {
     files = result.outputs
     self.comparisons = comparisons
     self.picture = picture
-    seconds = Dictionary(uniqueKeysWithValues: result.times.map { ($0.stage, $0.seconds) })
+    seconds = Dictionary(result.times.map { ($0.stage, $0.seconds) }) { $0 + $1 }
     peakMemory = Terminal.peakMemory
     labels = []
     guard result.result.channelCount == 1 else { return }

@@ -40,9 +40,15 @@ struct RunSession {
       try batch.run(pending) { index, outcome in try receive(index, outcome, display) }
     } catch let error as any DiagnosedError {
       display.finish()
-      // The scans that are done stay known, so that another run can go on from here.
-      if !reports.isEmpty { try? journal.write() }
-      guard scans.count > 1, error.diagnosis.kind != .interrupted, !(error is TerminalError) else { throw error }
+      guard scans.count > 1, error.diagnosis.kind != .interrupted, !(error is TerminalError) else {
+        // The scans that are done stay known, so that another run can go on from here.
+        if !reports.isEmpty || !failures.isEmpty {
+          noteRest()
+          try? journal.write()
+          tellRest()
+        }
+        throw error
+      }
       try end()
       return
     }
@@ -78,8 +84,8 @@ struct RunSession {
       let result = try outcome.get()
       let report = try report(result)
       reports[index] = report
-      journal.add(result, key: try journal.key(of: result.scan), labels: report.labels.map(\.entry))
-      try journal.writeNowAndThen()
+      // A scan that is gone meanwhile has its result nevertheless; it only can't be known again.
+      journal.add(result, key: try? journal.key(of: result.scan), labels: report.labels.map(\.entry))
       if !printing.json { try printing.show(report.text) }
     } catch let error as any DiagnosedError {
       if error is TerminalError { throw error }
@@ -88,6 +94,8 @@ struct RunSession {
       failures[index] = error.diagnosis
       journal.add(scans[index], failure: error.diagnosis)
     }
+    // The scan's own result is written. When the journal still can't be written at the end, that is told.
+    try? journal.writeNowAndThen()
   }
 
   private func report(_ result: ScanResult) throws -> RunReport {
@@ -102,7 +110,25 @@ struct RunSession {
 
   // MARK: The end
 
+  /// The scans that aren't done.
+  private var rest: [Int] {
+    scans.indices.filter { reports[$0] == nil && resumed[$0] == nil && failures[$0] == nil }
+  }
+
+  private mutating func noteRest() {
+    for index in rest { journal.add(notDone: scans[index]) }
+  }
+
+  private func tellRest() {
+    let left = rest.count
+    if left > 0 {
+      printing.note("\(left) \(left == 1 ? "scan was" : "scans were") not done; --resume goes on with the rest")
+    }
+    if scans.count > 1 { printing.note("\(reports.count + resumed.count) of \(scans.count) scans done") }
+  }
+
   private mutating func end() throws {
+    noteRest()
     let unsaved = Result { try journal.write() }
     let ordered = scans.indices.compactMap { reports[$0] }
     if printing.json {
@@ -110,17 +136,18 @@ struct RunSession {
         RunSummary(
           results: ordered,
           failures: failures.sorted { $0.key < $1.key }.map { index, diagnosis in
-            RunSummary.Failure(scan: scans[index].path, error: diagnosis.description)
-          }, resumed: resumed.keys.sorted().map { scans[$0].path }, summary: journal.path))
+            RunSummary.Failure(
+              scan: scans[index].path, error: diagnosis.description, exitCode: diagnosis.kind.exitCode)
+          }, resumed: resumed.keys.sorted().map { scans[$0].path }, notDone: rest.map { scans[$0].path },
+          summary: journal.path))
     } else if scans.count > 1 {
       try printing.show(table)
     }
-    let left = scans.count - reports.count - resumed.count - failures.count
-    if left > 0 {
-      printing.note("\(left) \(left == 1 ? "scan was" : "scans were") not begun; --resume goes on with the rest")
+    tellRest()
+    if let kind = Self.commonKind(failures.values.map(\.kind)) {
+      if case .failure(let error as any DiagnosedError) = unsaved { Terminal.report(error.diagnosis) }
+      throw ExitCode(kind.exitCode)
     }
-    if scans.count > 1 { printing.note("\(reports.count + resumed.count) of \(scans.count) scans done") }
-    if let kind = Self.commonKind(failures.values.map(\.kind)) { throw ExitCode(kind.exitCode) }
     try unsaved.get()
   }
 
@@ -146,7 +173,7 @@ struct RunSession {
       } else if let failure = failures[index] {
         line += "failed".padded(10) + "".padded(9) + "  " + failure.what
       } else {
-        line += "not begun"
+        line += "not done"
       }
       lines.append(line)
     }
@@ -159,12 +186,15 @@ private struct RunSummary: Encodable {
   struct Failure: Encodable {
     var scan: String
     var error: String
+    var exitCode: Int32
   }
 
   var results: [RunReport]
   var failures: [Failure]
   /// Scans whose results an earlier run wrote.
   var resumed: [String]
+  /// Scans that the run was stopped before.
+  var notDone: [String]
   /// The file that tells the same.
   var summary: String
 }

@@ -84,7 +84,7 @@ struct Datalist {
     guard let text else { throw DatalistError.badTable(file: path, reason: "it isn't UTF-8 text") }
     var rows = try CommaSeparatedValues.rows(of: text, file: path)
     guard !rows.isEmpty else { throw DatalistError.badTable(file: path, reason: "it is empty") }
-    let header = rows.removeFirst()
+    let header = rows.removeFirst().map(trimmed)
     guard Set(header).count == header.count, header.contains(where: { !$0.isEmpty }) else {
       throw DatalistError.badTable(file: path, reason: "its first row doesn't name the columns")
     }
@@ -97,13 +97,21 @@ struct Datalist {
           file: path, reason: "row \(number + 2) has \(row.count) cells under \(header.count) names")
       }
       var images: Case = [:]
-      for (key, cell) in zip(header, row) where !key.isEmpty && !cell.isEmpty {
-        images[key] = cell.split(separator: ";").map(String.init)
+      for (key, cell) in zip(header, row) where !key.isEmpty {
+        let files = cell.split(separator: ";").map { trimmed(String($0)) }.filter { !$0.isEmpty }
+        if !files.isEmpty { images[key] = files }
       }
       guard !images.isEmpty else { throw DatalistError.badTable(file: path, reason: "row \(number + 2) is empty") }
       return images
     }
   }
+}
+
+/// A cell without the spaces around it, and without the mark that spreadsheets put before the first one.
+private func trimmed(_ cell: String) -> String {
+  let isFill = { (scalar: Unicode.Scalar) in scalar == " " || scalar == "\t" || scalar == "\u{FEFF}" }
+  let scalars = cell.unicodeScalars.drop(while: isFill)
+  return String(String.UnicodeScalarView(scalars.reversed().drop(while: isFill).reversed()))
 }
 
 /// Rows of cells after RFC 4180: commas between cells, quotes around those that hold any.

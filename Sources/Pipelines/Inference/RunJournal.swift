@@ -15,6 +15,8 @@ package struct RunJournal: Sendable {
       case done, failed
       /// It was done by an earlier run.
       case resumed
+      /// The run was stopped before it was done.
+      case notDone
     }
 
     package struct Output: Codable, Sendable, Equatable {
@@ -56,6 +58,8 @@ package struct RunJournal: Sendable {
     package var done = 0
     package var resumed = 0
     package var failed = 0
+    /// nil in journals of older versions.
+    package var notDone: Int?
   }
 
   private struct Content: Codable {
@@ -125,7 +129,9 @@ package struct RunJournal: Sendable {
   package func finished(_ scan: Scan, key: ContentHash) -> Entry? {
     guard let place = places[SourceFiles.absolute(scan.path)] else { return nil }
     let entry = entries[place]
-    guard entry.status != .failed, entry.key == key, !entry.outputs.isEmpty else { return nil }
+    guard entry.status == .done || entry.status == .resumed, entry.key == key, !entry.outputs.isEmpty else {
+      return nil
+    }
     let isThere = entry.outputs.allSatisfy { output in
       let path = output.path.hasPrefix("/") ? output.path : Paths.join(folder, output.path)
       return PathKind(path: path) == .file && FileSize.bytes(of: path) == output.bytes
@@ -142,8 +148,7 @@ package struct RunJournal: Sendable {
     set(
       Entry(
         scan: SourceFiles.absolute(result.scan.path), files: Self.files(result.scan), status: .done, key: key,
-        outputs: outputs,
-        labels: labels, seconds: Dictionary(result.times.map { ($0.stage, $0.seconds) }) { $0 + $1 }))
+        outputs: outputs, labels: labels, seconds: Dictionary(result.times.map { ($0.stage, $0.seconds) }) { $0 + $1 }))
   }
 
   package mutating func add(resumed entry: Entry) {
@@ -156,8 +161,15 @@ package struct RunJournal: Sendable {
     set(
       Entry(
         scan: SourceFiles.absolute(scan.path), files: Self.files(scan), status: .failed, outputs: [], labels: [],
-        seconds: [:],
-        error: failure.description, exitCode: failure.kind.exitCode))
+        seconds: [:], error: failure.description, exitCode: failure.kind.exitCode))
+  }
+
+  /// The run ends before this scan is done. What an earlier run told of it stays.
+  package mutating func add(notDone scan: Scan) {
+    let path = SourceFiles.absolute(scan.path)
+    guard places[path] == nil else { return }
+    set(
+      Entry(scan: path, files: Self.files(scan), status: .notDone, outputs: [], labels: [], seconds: [:]))
   }
 
   private static func files(_ scan: Scan) -> [String]? {
@@ -194,12 +206,13 @@ package struct RunJournal: Sendable {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    var summary = Summary()
+    var summary = Summary(notDone: 0)
     for entry in entries {
       switch entry.status {
       case .done: summary.done += 1
       case .resumed: summary.resumed += 1
       case .failed: summary.failed += 1
+      case .notDone: summary.notDone = (summary.notDone ?? 0) + 1
       }
     }
     let data: Data

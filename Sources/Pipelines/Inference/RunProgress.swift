@@ -30,6 +30,8 @@ package struct RunProgress: Sendable {
   /// Per scan that is being worked on, the part of each stage that is done.
   private var underway: [Int: [Double]] = [:]
   private var finished = 0
+  /// What was done of the finished ones, in scans: all of those that succeeded, the stages before the failure of the others.
+  private var worked = 0.0
   private var fraction = 0.0
 
   /// - Parameters:
@@ -55,24 +57,34 @@ package struct RunProgress: Sendable {
   /// A scan is done, or has failed.
   /// - Parameter seconds: By stage; empty for one that failed.
   package mutating func finish(_ scan: Int, seconds: [(stage: String, seconds: Double)]) {
-    underway[scan] = nil
+    let parts = underway.removeValue(forKey: scan)
     finished += 1
-    guard !seconds.isEmpty else { return }
+    guard !seconds.isEmpty else {
+      worked += parts.map(share) ?? 0
+      return
+    }
+    worked += 1
     measured.append(
       Self.usual.map { usual in seconds.filter { $0.stage == usual.stage }.reduce(0) { $0 + $1.seconds } })
     costs = Self.usual.indices.map { stage in measured.reduce(0) { $0 + $1[stage] } }
   }
 
-  private mutating func state(_ scan: Int, _ update: ProgressUpdate, _ now: Double) -> State {
+  /// The part of a scan's time that its stages have taken.
+  private func share(_ parts: [Double]) -> Double {
     let whole = costs.reduce(0, +)
-    let parts = underway.values.map { parts in
-      whole > 0 ? zip(parts, costs).reduce(0) { $0 + $1.0 * $1.1 } / whole : 0
-    }
-    let done = (Double(finished) + parts.reduce(0, +)) / Double(max(scans, 1))
-    fraction = min(1, max(fraction, done))
+    return whole > 0 ? zip(parts, costs).reduce(0) { $0 + $1.0 * $1.1 } / whole : 0
+  }
+
+  private mutating func state(_ scan: Int, _ update: ProgressUpdate, _ now: Double) -> State {
+    let scans = Double(max(scans, 1))
+    let current = underway.values.reduce(0) { $0 + share($1) }
+    fraction = min(1, max(fraction, (Double(finished) + current) / scans))
+    // Scans that fail at once say nothing about how long the others take.
+    let done = worked + current
     let elapsed = now - begin
-    let isTelling = fraction >= Self.smallestFraction && elapsed >= Self.shortestTime
+    let isTelling = done / scans >= Self.smallestFraction && elapsed >= Self.shortestTime
     return State(
-      scan: scan, update: update, fraction: fraction, remaining: isTelling ? elapsed * (1 - fraction) / fraction : nil)
+      scan: scan, update: update, fraction: fraction,
+      remaining: isTelling ? elapsed * (1 - fraction) * scans / done : nil)
   }
 }

@@ -72,5 +72,8 @@ package enum ScanList {
     return parts.count > 1 && areFiles ? parts : nil
   }
 
-  private static func isScan(_ name: String) -> Bool { name.hasSuffix(".nii") || name.hasSuffix(".nii.gz") }
+  /// Hidden files, such as those that macOS puts beside others on foreign disks, are none.
+  private static func isScan(_ name: String) -> Bool {
+    !name.hasPrefix(".") && (name.hasSuffix(".nii") || name.hasSuffix(".nii.gz"))
+  }
 }

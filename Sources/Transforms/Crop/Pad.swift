@@ -88,7 +88,8 @@ enum SpatialSize {
     return zip(shape, steps).map { extent, step in step > 0 ? (extent + step - 1) / step * step : extent }
   }
 
-  private static func oneEach(_ values: [Int], _ shape: [Int], _ argument: String, _ transform: String) throws -> [Int] {
+  private static func oneEach(_ values: [Int], _ shape: [Int], _ argument: String, _ transform: String) throws -> [Int]
+  {
     let values = values.count == 1 ? shape.map { _ in values[0] } : values
     guard values.count == shape.count else {
       throw TransformError.unsuitable(
@@ -97,7 +98,8 @@ enum SpatialSize {
     }
     guard values.allSatisfy({ $0 <= OutputLimit.extent }) else {
       throw TransformError.unsuitable(
-        transform: transform, what: "'\(argument)' is \(values)", expected: "at most \(OutputLimit.extent) voxels on an axis")
+        transform: transform, what: "'\(argument)' is \(values)",
+        expected: "at most \(OutputLimit.extent) voxels on an axis")
     }
     return values
   }

@@ -59,7 +59,8 @@ package struct SpatialCropd: ImageTransform, InvertibleTransform, OutliningTrans
     }
     let all = [centre, size, start, end].compactMap { $0 }.flatMap { $0 }
     if let far = all.first(where: { $0.magnitude > OutputLimit.extent }) {
-      throw arguments.unsupported("roi_size", "a place or a size of \(far)", supported: "at most \(OutputLimit.extent) voxels")
+      throw arguments.unsupported(
+        "roi_size", "a place or a size of \(far)", supported: "at most \(OutputLimit.extent) voxels")
     }
     if let centre, let size, let pairs = Self.paired(centre, size) {
       bounds = pairs.map { centre, size in

@@ -104,8 +104,8 @@ enum SplineExtension: String, NamedChoice {
 
 extension ArgumentReader {
   /// Reads `dtype`: per key the precision of positions; nil for `None`. Voxels always have single precision.
-  mutating func precisions(_ keys: Keys) throws -> [PositionPrecision?] {
-    try elementTypes("dtype", per: keys, default: .float64).map { type in
+  mutating func precisions(_ keys: Keys, default fallback: ElementType) throws -> [PositionPrecision?] {
+    try elementTypes("dtype", per: keys, default: fallback).map { type in
       switch type {
       case nil: nil
       case .float64: .double
@@ -118,12 +118,12 @@ extension ArgumentReader {
   /// Reads `mode` and `padding_mode`: one for all of `count` keys, or one per key.
   mutating func samplings(_ count: Int, default mode: InterpolationMode) throws -> [VoxelSampling] {
     let expected = "\(InterpolationMode.expectation) or the order of a spline, 0 to 5"
-    let modes = try perKey("mode", count: count, default: nil, expected: expected) { value -> PlainValue? in
+    let modes = try optionalPerKey("mode", count: count, expected: expected) { value -> PlainValue? in
       if case .int = value { return value }
       return value.choiceName == nil ? nil : value
     }
     // Which words there are depends on the mode.
-    let words = try perKey("padding_mode", count: count, default: nil, expected: "a name") { $0.choiceName as String? }
+    let words = try optionalPerKey("padding_mode", count: count, expected: "a name", \.choiceName)
     return try zip(modes, words).map { found, word in
       if case .int(let order)? = found {
         guard VoxelSampling.orders.contains(order) else { throw unsupported("mode", "\(order)", supported: expected) }

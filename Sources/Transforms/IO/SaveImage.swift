@@ -27,7 +27,7 @@ package struct SaveImaged: KeyedTransform {
     elementType = try arguments.elementType("output_dtype", default: .float32)
     resamples = try arguments.bool("resample", default: false)
     sampling = try arguments.samplings(1, default: .nearest)[0]
-    precision = try arguments.precisions(keys)[0]
+    precision = try arguments.precisions(keys, default: .float64)[0]
     squeezesEndAxes = try arguments.bool("squeeze_end_dims", default: true)
     if let writer = try arguments.optionalString("writer"), !writer.hasSuffix("NibabelWriter") {
       throw arguments.unsupported("writer", "'\(writer)'", supported: "NibabelWriter or none")

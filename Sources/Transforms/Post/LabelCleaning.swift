@@ -59,7 +59,8 @@ package struct KeepLargestConnectedComponentd: ImageTransform {
   /// The labels to clean: those asked for, or all that occur but the background.
   private func labels(_ voxels: Tensor, isOneHot: Bool, length: Int) throws -> [Int] {
     let channels = voxels.shape[0]
-    guard isOneHot || channels == 1 else {
+    // MONAI cleans the first channel of several, if it is told the labels.
+    guard isOneHot || channels == 1 || (isIndependent && appliedLabels != nil) else {
       throw TransformError.unsuitable(
         transform: name, what: "\(channels) channels that aren't one-hot", expected: "one channel of labels")
     }

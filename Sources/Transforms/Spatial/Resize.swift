@@ -89,10 +89,12 @@ struct Interpolation: Sendable, Equatable {
 
   var mode: Mode
   var alignCorners: Bool
+  /// In which linear positions are computed; nil for that of the image.
+  var precision: PositionPrecision?
 
   /// Reads `mode`, `align_corners` and `dtype`.
   static func perKey(_ arguments: inout ArgumentReader, _ keys: Keys) throws -> [Interpolation] {
-    let names = try arguments.perKey("mode", count: keys.names.count, default: nil, expected: Mode.expectation) {
+    let names = try arguments.optionalPerKey("mode", count: keys.names.count, expected: Mode.expectation) {
       value -> String? in
       if case .int(let order) = value { return "\(order)" }
       return value.choiceName
@@ -104,17 +106,15 @@ struct Interpolation: Sendable, Equatable {
       return mode
     }
     let corners = try arguments.optionalBools("align_corners", per: keys)
-    for type in try arguments.elementTypes("dtype", per: keys, default: .float32) {
-      guard let type, type != .float32, type != .float64 else { continue }
-      throw arguments.unsupported("dtype", type.rawValue, supported: "float32, float64 or None")
-    }
+    let precisions = try arguments.precisions(keys, default: .float32)
     return try keys.names.indices.map { index in
       guard corners[index] == nil || [.trilinear, .bicubic].contains(modes[index]) else {
         throw arguments.unsupported(
           "align_corners", "given for the mode '\(modes[index].rawValue)'",
           supported: "None: only linear and cubic modes have corners")
       }
-      return Interpolation(mode: modes[index], alignCorners: corners[index] ?? false)
+      return Interpolation(
+        mode: modes[index], alignCorners: corners[index] ?? false, precision: precisions[index])
     }
   }
 
@@ -135,12 +135,15 @@ struct Interpolation: Sendable, Equatable {
       throw TransformError.unsuitable(
         transform: transform, what: "'bicubic' on \(shape.count) spatial axes", expected: "two, as PyTorch has it")
     }
-    let voxels = sample(volume.voxels.converted(to: .float32), to: target)
+    let positions = AxisPositions(
+      alignCorners: alignCorners, isPlane: shape.count == 2,
+      precision: precision ?? (image.voxels.elementType == .float64 ? .double : .single))
+    let voxels = sample(volume.voxels.converted(to: .float32), to: target, positions)
     image.voxels = shape.count == 3 ? voxels : voxels.reshaped(Shape([volume.channelCount] + shape))
     image.affine = image.affine * SpacingGeometry.scaling(from: old, to: shape, alignCorners: alignCorners)
   }
 
-  private func sample(_ voxels: Tensor, to target: [Int]) -> Tensor {
+  private func sample(_ voxels: Tensor, to target: [Int], _ positions: AxisPositions) -> Tensor {
     let source = Array(voxels.shape.dimensions.dropFirst())
     switch mode {
     case .area:
@@ -156,7 +159,7 @@ struct Interpolation: Sendable, Equatable {
       var result = voxels
       result.becomeDenseFloat()
       for axis in 0..<2 {
-        let places = positions(extent: source[axis], count: target[axis], isBounded: false)
+        let places = positions.unbounded(extent: source[axis], count: target[axis])
         result = AxisFilter.cubic(positions: places, extent: source[axis]).apply(to: result, axis: axis + 1)
       }
       return result
@@ -166,7 +169,7 @@ struct Interpolation: Sendable, Equatable {
       return Resampler.interpolate(
         voxels,
         (0..<3).map { axis in
-          AxisSamples(linear: positions(extent: source[axis], count: target[axis]), extent: source[axis])
+          AxisSamples(linear: positions.bounded(extent: source[axis], count: target[axis]), extent: source[axis])
         })
     }
   }
@@ -176,17 +179,6 @@ struct Interpolation: Sendable, Equatable {
     let scale = Float(extent) / Float(count)
     let shift: Float = mode == .nearestExact ? 0.5 : 0
     return (0..<count).map { Int32(min(((Float($0) + shift) * scale).rounded(.down), Float(extent - 1))) }
-  }
-
-  /// Where the outputs lie among the voxels; `isBounded` keeps them between the first and the last.
-  private func positions(extent: Int, count: Int, isBounded: Bool = true) -> [Double] {
-    if alignCorners {
-      let scale = count > 1 ? Double(extent - 1) / Double(count - 1) : 0
-      return (0..<count).map { Double($0) * scale }
-    }
-    let scale = Double(extent) / Double(count)
-    let places = (0..<count).map { (Double($0) + 0.5) * scale - 0.5 }
-    return isBounded ? places.map { min(max($0, 0), Double(extent - 1)) } : places
   }
 
   /// Scales back to the size that the image had.
@@ -203,6 +195,38 @@ struct Interpolation: Sendable, Equatable {
       var copy = self
       copy.options = Interpolation(mode: .nearest, alignCorners: false)
       return copy
+    }
+  }
+}
+
+/// Where PyTorch's `interpolate` finds its outputs along an axis, with its rounding.
+private struct AxisPositions {
+  let alignCorners: Bool
+  let isPlane: Bool
+  let precision: PositionPrecision
+
+  func unbounded(extent: Int, count: Int) -> [Double] {
+    switch precision {
+    case .single: places(extent, count, as: Float.self)
+    case .double: places(extent, count, as: Double.self)
+    }
+  }
+
+  /// Between the first and the last voxel.
+  func bounded(extent: Int, count: Int) -> [Double] {
+    unbounded(extent: extent, count: count).map { min(max($0, 0), Double(extent - 1)) }
+  }
+
+  private func places<Scalar: BinaryFloatingPoint>(_ extent: Int, _ count: Int, as _: Scalar.Type) -> [Double] {
+    if alignCorners {
+      let scale = count > 1 ? Scalar(extent - 1) / Scalar(count - 1) : 0
+      return (0..<count).map { Double(Scalar($0) * scale) }
+    }
+    let scale = Scalar(extent) / Scalar(count)
+    return (0..<count).map { index in
+      let centre = Scalar(index) + 0.5
+      // PyTorch's code for planes is compiled with fused operations.
+      return Double(isPlane ? Scalar(-0.5).addingProduct(scale, centre) : scale * centre - 0.5)
     }
   }
 }

@@ -25,7 +25,7 @@ package struct Spacingd: KeyedTransform, InvertibleTransform, OutliningTransform
     isDiagonal = try arguments.bool("diagonal", default: false)
     let samplings = try arguments.samplings(keys.names.count, default: .bilinear)
     let corners = try arguments.bools("align_corners", per: keys, default: false)
-    let precisions = try arguments.precisions(keys).map { $0 ?? .double }
+    let precisions = try arguments.precisions(keys, default: .float64).map { $0 ?? .double }
     options = keys.names.indices.map {
       SamplingOptions(sampling: samplings[$0], alignCorners: corners[$0], precision: precisions[$0])
     }

@@ -66,6 +66,14 @@ import Testing
       ])
   }
 
+  /// Spreadsheets begin with a mark and leave spaces.
+  @Test func aTableOfASpreadsheetIsRead() throws {
+    let text = "\u{FEFF}image, label\r\n a.nii ,\tb.nii\r\n\"t1.nii; t2.nii\",\r\n"
+    let table = try scans(text, "list.csv")
+    #expect(files(table) == [["a.nii", "b.nii"], ["t1.nii", "t2.nii"]])
+    #expect(table[0].images.keys == ["image", "label"])
+  }
+
   @Test(arguments: ["", "image\n\"a.nii", "image,image\na,b", "image\na,b", "a.nii\nb.nii", "image,label\n,", ",\na,b"])
   func aBrokenTableIsRefused(_ text: String) throws {
     #expect(throws: DatalistError.self) { try scans(text, "list.csv") }

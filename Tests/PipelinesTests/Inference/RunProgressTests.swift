@@ -37,6 +37,15 @@ import Testing
     #expect(abs(try #require(state.remaining) - 25) < 1e-9)
   }
 
+  /// Scans that fail at once say nothing about how long the others take.
+  @Test func scansThatFailDoNotShortenTheRest() throws {
+    var progress = RunProgress(scans: 10, now: 0)
+    for scan in 0..<8 { progress.finish(scan, seconds: []) }
+    let state = progress.update(8, update("inference", 1, 1), now: 87)
+    #expect(abs(state.fraction - 8.87 / 10) < 1e-9)
+    #expect(abs(try #require(state.remaining) - 113) < 1e-9)
+  }
+
   @Test func scansOverlap() {
     var progress = RunProgress(scans: 2, now: 0)
     _ = progress.update(0, update("postprocessing", 0, 2), now: 1)

@@ -9,7 +9,9 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    for name in ["b.nii.gz", "a.nii", "notes.txt", "c.nii.gz.partial"] { _ = try folder.write("", to: name) }
+    for name in ["b.nii.gz", "a.nii", "notes.txt", "c.nii.gz.partial", "._b.nii.gz"] {
+      _ = try folder.write("", to: name)
+    }
     try FileManager.default.createDirectory(atPath: folder.file("other"), withIntermediateDirectories: true)
     for name in ["a.nii", "a.nii.gz", "é è.nii"] { _ = try folder.write("", to: "other/\(name)") }
   }
