@@ -165,6 +165,18 @@ import Transforms
     for word in words + [target] { #expect(text.contains(word), "\(text)") }
   }
 
+  /// MONAI returns early, before it converts to `dtype`.
+  @Test func aRangeOfNothingKeepsTheTypeOfFloats() throws {
+    for (type, expected) in [(ElementType.float32, ElementType.float32), (.float64, .float64)] {
+      var sample = Sample(["image": .image(TransformedImage(voxels: Tensor(type, [1, 4, 5, 3]), affine: .identity))])
+      let arguments: OrderedDictionary<String, PlainValue> = [
+        "a_min": .int(3), "a_max": .int(3), "b_max": .int(1), "dtype": .symbol("numpy.float64"),
+      ]
+      try build("ScaleIntensityRanged", arguments).apply(&sample)
+      #expect(try sample.image("image", for: "the test").voxels.elementType == expected)
+    }
+  }
+
   /// A box that reaches beyond the image is the whole image.
   @Test func aCropBeyondTheImageKeepsIt() throws {
     var sample = Sample([

@@ -21,8 +21,11 @@ package struct ScaleIntensityRanged: ImageTransform {
 
   package func apply(to image: inout TransformedImage, index: Int) throws {
     try range.check(transform: name)
+    // As in MONAI, a range of nothing leaves floats of the type that they have.
+    let type = image.voxels.elementType
+    let kept = range.upper == range.lower && type.isFloatingPoint ? type : nil
     VoxelMath.update(&image.voxels, range.apply)
-    image.voxels = image.voxels.converted(to: elementType ?? .float32)
+    image.voxels = image.voxels.converted(to: kept ?? elementType ?? .float32)
   }
 }
 
