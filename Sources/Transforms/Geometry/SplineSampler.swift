@@ -119,14 +119,14 @@ struct SplineSampler {
   }
 
   private static let lines = 64
-  /// Voxels after which a wish to stop is looked for: a fraction of a second's work.
-  private static let step = 1 << 20
+  /// Voxels of a core after which a wish to stop is looked for: a fraction of a second's work.
+  private static let step = 1 << 19
 
   /// Calls `body` with each index on all cores, step by step.
   /// - Parameter cost: The voxels that an index stands for.
   /// - Throws: `InterruptedError`.
   private func inSteps(_ count: Int, cost: Int, _ body: @Sendable (Int) -> Void) throws {
-    let step = max(1, Self.step / max(cost, 1))
+    let step = max(1, Self.step / max(cost, 1)) * Parallel.coreCount
     for start in stride(from: 0, to: count, by: step) {
       try Cancellation.check()
       Parallel.forEach(min(step, count - start), grain: max(1, 16_384 / max(cost, 1))) { range in
