@@ -61,9 +61,12 @@ import Transforms
     ("lambda x: x.numpy()", "the call of 'x.numpy'"), ("lambda x: torch.load('a')", "the call of 'torch.load'"),
     ("lambda x: os.system('ls')", "the call of 'os.system'"), ("lambda x: y + 1", "the name 'y'"),
     ("lambda x: x.__class__", "'x.__class__'"), ("lambda x: [i for i in x]", "'[i for i in x]'"),
-    ("lambda x: x ** 2", "'**'"), ("lambda x: x[::2]", "the index"), ("lambda x: x[y]", "the index"),
+    ("lambda x: x ** 2", "'**'"), ("lambda x: x[::-1]", "a step backwards"), ("lambda x: x[::0]", "the index"),
+    ("lambda x: x[y]", "the index"),
     ("lambda x: 0 < x < 1", "the comparison"), ("lambda x, y: x", "no lambda of one argument"),
-    ("lambda x: 'a'", "'a'"), ("lambda: 1", "no lambda of one argument"), ("lambda x: not x", "'not'"),
+    ("lambda x: 'a'", "'a'"), ("lambda: 1", "no lambda of one argument"),
+    ("lambda x: isinstance(x, Image)", "the call 'isinstance"),
+    ("lambda x: torch.median(x)", "the call of 'torch.median'"), ("lambda x: x.mean(dim=y)", "the name 'y'"),
     ("lambda x: torch.where(*x)", "'*' in a call"), ("lambda x: (lambda y: y)(x)", "the call of"), ("3", "no lambda"),
   ]) func whatALambdaMayNotDoIsRefusedByName(_ source: String, _ construct: String) {
     let text = message("Lambdad", ["func": .lambda(source)])
@@ -77,6 +80,12 @@ import Transforms
     ("lambda x: (x > 0) - (x > 1)", "on masks"), ("lambda x: torch.where(x, 1, 0)", "without a mask"),
     ("lambda x: x.to(torch.uint8) + 1", "on uint8"), ("lambda x: x * (9223372036854775807 + 1)", "64 bits"),
     ("lambda x: torch.clamp(x)", "without bounds"), ("lambda x: torch.maximum(x)", "'other'"),
+    ("lambda x: not x", "a condition of the shape"), ("lambda x: x if x > 0 else -x", "a condition of the shape"),
+    ("lambda x: x.mean()", "no tensor of channels"), ("lambda x: x - x.long().mean()", "'mean' of int64"),
+    ("lambda x: x.max(dim=0)", "gives a pair"), ("lambda x: x.sum(4)", "the axis 4"),
+    ("lambda x: x[:, :0].amax(1)", "no elements"),
+    ("lambda x: x.mean((0, -4))", "the same axis twice"), ("lambda x: x.argmax((0, 1))", "along 2 axes"),
+    ("lambda x: x.unsqueeze(5)", "the axis 5"), ("lambda x: x.std(0, 1, True, 3)", "more arguments"),
     ("lambda x: x.round(2)", "more arguments"), ("lambda x: x + 1 / 0", "'/' of these numbers"),
   ]) func whatPyTorchWouldRefuseInALambdaIsAnError(_ source: String, _ reason: String) throws {
     let voxels = Tensor((0..<24).map { Float($0) }, [1, 4, 3, 2])

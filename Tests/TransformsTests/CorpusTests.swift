@@ -13,7 +13,7 @@ import Transforms
 
   @Test func theCorpusIsThere() {
     #expect(CorpusCase.all.count == 90)
-    #expect(CorpusCase.options.count == 297)
+    #expect(CorpusCase.options.count == 315)
   }
 
   @Test(arguments: covered + CorpusCase.options) func resultMatchesMONAI(_ corpusCase: CorpusCase) throws {

@@ -98,6 +98,14 @@ for name, function in {
     "nan": "torch.nan_to_num(x / 0, nan=255, posinf=7)", "integers": "x.long() * 2 + True", "halves": "x.int() / 2",
     "logical": "torch.logical_and(x > 3, x[1] < 9)", "where_float": "torch.where(x > 30, x, 0.5)",
     "threshold": "x >= 31.7", "cast": "(x.abs() / 4).to(torch.uint8)", "folded": "x * (2 + 3 * 4 - 0.5)",
+    "mean": "(x - x.mean()) / x.std()", "channel_mean": "x - x.mean(dim=(1, 2, 3), keepdim=True)", "biased": "x / x.std(unbiased=False)", "std_axis": "x - x.std(1, False, True) + x.std(-1, correction=0, keepdim=True)",
+    "sum": "x[:1] + x.sum(0, keepdim=True)", "extremes": "(x - x.min()) / (x.max() - x.min())",
+    "amax": "x - x.amax((1, 2, 3), keepdim=True) + torch.amin(x, dim=0)", "argmax": "torch.argmax(x, dim=0, keepdim=True)",
+    "any": "torch.any(x > 80, dim=0, keepdim=True) & (x > 5).all(0, keepdim=True)", "count": "(x > 50).sum(0, keepdim=True)",
+    "conditional": "x / x.max() if x.max() > 0 else x", "larger": "torch.max(x[:1], x[1:])",
+    "instance": "x * 2 if isinstance(x, torch.Tensor) and not isinstance(x, (np.ndarray, float)) else x",
+    "steps": "x[:, ::2, 1::3]", "flip": "x.flip(1, -1)", "axes": "x[0].unsqueeze(0).squeeze(0)[None]",
+    "rounded": "torch.floor(x) + x.ceil().tanh()", "log": "torch.log(x.abs() + 1)",
 }.items():
     cases[f"lambda_{name}_small"] = ("small", L2 + [T("Lambdad", func=f"$lambda x: {function}")], None)
 cases["lambda_inverse_small"] = ("small", L + [T("Lambdad", func="$lambda x: x / 3", inv_func="$lambda x: x * 3 + 1")], [I(False)])

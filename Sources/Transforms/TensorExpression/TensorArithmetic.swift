@@ -171,7 +171,8 @@ struct OperandPair {
     switch value {
     case .tensor(let tensor): return TensorKind(tensor.elementType)
     case .number(let number): return number.kind
-    case .type: throw TensorEvaluationError(what: "a type as an operand", expected: "a tensor or a number")
+    case .type, .integers:
+      throw TensorEvaluationError(what: "no number as an operand", expected: "a tensor or a number")
     }
   }
 
@@ -208,7 +209,7 @@ struct OperandPair {
       case .int: return Tensor([Int64(number.int)], [1])
       case .bool: return Tensor([UInt8(number.int != 0 ? 1 : 0)], [1]).converted(to: .bool)
       }
-    case .type: return Tensor(kind.elementType, [1])
+    case .type, .integers: return Tensor(kind.elementType, [1])
     }
   }
 

@@ -16,15 +16,19 @@ enum TensorFunction: String {
   case logicalNot = "logical_not"
   case maximum, minimum
   case clamp, clip
-  case abs, round, sqrt, exp, sigmoid
+  case abs, round, floor, ceil, sqrt, exp, log, tanh, sigmoid
   case nanToNum = "nan_to_num"
+  case flip, squeeze, unsqueeze
 }
 
 /// Methods of a tensor that a ``TensorExpression`` may call.
 enum TensorMethod: String {
   case float, long, int, bool, to, type
   case clamp, clip
-  case abs, round, sqrt, exp, sigmoid
+  case abs, round, floor, ceil, sqrt, exp, log, tanh, sigmoid
+  case flip, squeeze, unsqueeze
+  /// Copies and moves that change no value.
+  case clone, contiguous, detach, cpu
 }
 
 /// Computes a ``TensorExpression`` for one tensor.
@@ -41,7 +45,15 @@ struct TensorEvaluator {
     case .attribute:
       guard let name = ElementTypeName(expression) else { throw unknown(expression) }
       return .type(name.type)
+    case .tuple, .list:
+      guard let integers = expression.integers else { throw unknown(expression) }
+      return .integers(integers)
+    case .unary(.not, let operand): return .number(.bool(try !isTrue(try evaluate(operand))))
     case .unary(let unary, let operand): return try self.unary(unary, try evaluate(operand))
+    case .conjunction(let operands): return try firstDeciding(operands, isTrue: false)
+    case .disjunction(let operands): return try firstDeciding(operands, isTrue: true)
+    case .conditional(let condition, let then, let otherwise):
+      return try evaluate(try isTrue(try evaluate(condition)) ? then : otherwise)
     case .binary(let binary, let left, let right):
       return try TensorArithmetic.binary(binary, try evaluate(left), try evaluate(right))
     case .comparison(let first, let rest):
@@ -66,6 +78,29 @@ struct TensorEvaluator {
     TensorEvaluationError(what: "'\(expression)' has no value", expected: "a tensor")
   }
 
+  /// Whether Python's `if` takes the value as true: a number, or a tensor of one element.
+  private func isTrue(_ value: TensorValue) throws -> Bool {
+    switch value {
+    case .number(let number): return number.double != 0
+    case .tensor(let tensor) where tensor.count == 1:
+      return tensor.converted(to: .bool).withElements(of: UInt8.self) { $0[0] != 0 }
+    case .tensor(let tensor):
+      throw TensorEvaluationError(
+        what: "a condition of the shape \(tensor.shape)", expected: "one value, as .any() gives")
+    case .type, .integers: throw TensorEvaluationError(what: "a condition that is no number", expected: "a comparison")
+    }
+  }
+
+  /// The first operand whose truth is `isTrue`, else the last.
+  private func firstDeciding(_ operands: [Expression], isTrue wanted: Bool) throws -> TensorValue {
+    var value = TensorValue.number(.bool(!wanted))
+    for operand in operands {
+      value = try evaluate(operand)
+      if try isTrue(value) == wanted { break }
+    }
+    return value
+  }
+
   private func unary(_ unary: Expression.UnaryOperator, _ operand: TensorValue) throws -> TensorValue {
     switch (unary, operand) {
     case (.plus, _): return operand
@@ -82,21 +117,35 @@ struct TensorEvaluator {
   private func call(
     _ function: Expression, _ arguments: [Expression.Argument], _ whole: Expression
   ) throws -> TensorValue {
+    if function.dottedName == "isinstance" {
+      guard let test = InstanceTest(arguments) else { throw unknown(whole) }
+      return .number(.bool(test.holds(for: try evaluate(arguments[0].value))))
+    }
     var positional: [TensorValue] = []
     var keywords: [String: TensorValue] = [:]
     for argument in arguments {
       let value = try evaluate(argument.value)
       if let name = argument.form.keyword { keywords[name] = value } else { positional.append(value) }
     }
-    if let name = function.dottedName, name.hasPrefix("torch."),
-      let known = TensorFunction(rawValue: String(name.dropFirst("torch.".count)))
-    {
-      return try call(known, TensorArguments(name, positional, keywords))
+    if let name = function.dottedName, name.hasPrefix("torch.") {
+      let word = String(name.dropFirst("torch.".count))
+      var arguments = TensorArguments(name, positional, keywords)
+      if let known = TensorFunction(rawValue: word) { return try call(known, arguments) }
+      guard let reduction = TensorReduction(rawValue: word) else { throw unknown(whole) }
+      let input = try arguments.tensor("input")
+      if reduction == .min || reduction == .max, let other = arguments.takeTensor("other") {
+        try arguments.finish()
+        return try choice(.tensor(input), .tensor(other), isLarger: reduction == .max)
+      }
+      return try reduction.value(of: input, arguments)
     }
-    guard case .attribute(let base, let name) = function.kind, let method = TensorMethod(rawValue: name),
-      case .tensor(let receiver) = try evaluate(base)
-    else { throw unknown(whole) }
-    return try call(method, receiver, TensorArguments(name, positional, keywords))
+    guard case .attribute(let base, let name) = function.kind, case .tensor(let receiver) = try evaluate(base) else {
+      throw unknown(whole)
+    }
+    let given = TensorArguments(name, positional, keywords)
+    if let reduction = TensorReduction(rawValue: name) { return try reduction.value(of: receiver, given) }
+    guard let method = TensorMethod(rawValue: name) else { throw unknown(whole) }
+    return try call(method, receiver, given)
   }
 
   private func call(_ function: TensorFunction, _ given: TensorArguments) throws -> TensorValue {
@@ -121,10 +170,12 @@ struct TensorEvaluator {
       return try choice(values.0, values.1, isLarger: function == .maximum)
     case .nanToNum: return try withoutNaN(&arguments)
     case .clamp, .clip: return try clamped(try arguments.take("input"), &arguments)
-    case .abs, .round, .sqrt, .exp, .sigmoid:
+    case .abs, .round, .floor, .ceil, .sqrt, .exp, .log, .tanh, .sigmoid:
       let value = try arguments.take("input")
       try arguments.finish()
       return try elementwise(function.rawValue, value)
+    case .flip, .squeeze, .unsqueeze:
+      return .tensor(try turned(try arguments.tensor("input"), function.rawValue, &arguments))
     }
   }
 
@@ -142,10 +193,33 @@ struct TensorEvaluator {
       try arguments.finish()
       let types: [TensorMethod: ElementType] = [.float: .float32, .long: .int64, .int: .int32]
       return .tensor(receiver.converted(to: types[method] ?? .bool))
-    case .abs, .round, .sqrt, .exp, .sigmoid:
+    case .abs, .round, .floor, .ceil, .sqrt, .exp, .log, .tanh, .sigmoid:
       try arguments.finish()
       return try elementwise(method.rawValue, .tensor(receiver))
+    case .flip, .squeeze, .unsqueeze: return .tensor(try turned(receiver, method.rawValue, &arguments))
+    case .clone, .contiguous, .detach, .cpu:
+      try arguments.finish()
+      return .tensor(receiver)
     }
+  }
+
+  /// The same elements by other axes.
+  private func turned(_ tensor: Tensor, _ name: String, _ arguments: inout TensorArguments) throws -> Tensor {
+    if name == "flip" {
+      let dims = try arguments.allIntegers("dims")
+      return tensor.flipped(Array(Set(try dims.map { try tensor.axis($0) })))
+    }
+    let dims = try arguments.integers("dim")
+    try arguments.finish()
+    if name == "unsqueeze" {
+      guard let dims, dims.count == 1 else {
+        throw TensorEvaluationError(what: "'unsqueeze' without its axis", expected: "one axis")
+      }
+      return try tensor.insertingAxis(try tensor.axis(dims[0], adding: 1))
+    }
+    let axes = try dims?.map { try tensor.axis($0) } ?? Array(0..<tensor.shape.rank)
+    let kept = (0..<tensor.shape.rank).filter { tensor.shape[$0] != 1 || !axes.contains($0) }
+    return tensor.reshaped(Shape(kept.map { tensor.shape[$0] }))
   }
 
   /// As `!= 0`.
@@ -161,7 +235,9 @@ struct TensorEvaluator {
   }
 
   private func elementwise(_ name: String, _ value: TensorValue) throws -> TensorValue {
-    if case .tensor(let tensor) = value, TensorKind(tensor.elementType) != .float, ["abs", "round"].contains(name) {
+    if case .tensor(let tensor) = value, TensorKind(tensor.elementType) != .float,
+      ["abs", "round", "floor", "ceil"].contains(name)
+    {
       guard name == "abs" else { return value }
       let pair = try OperandPair(value, .number(.int(0)))
       try pair.requireWideTypes(name)
@@ -170,6 +246,10 @@ struct TensorEvaluator {
     switch name {
     case "abs": return try floats(value) { abs($0) }
     case "round": return try floats(value) { $0.rounded(.toNearestOrEven) }
+    case "floor": return try floats(value) { $0.rounded(.down) }
+    case "ceil": return try floats(value) { $0.rounded(.up) }
+    case "log": return try floats(value) { Float(log(Double($0))) }
+    case "tanh": return try floats(value) { Float(tanh(Double($0))) }
     case "sqrt": return try floats(value) { $0.squareRoot() }
     case "exp": return try floats(value) { Float(exp(Double($0))) }
     default: return try floats(value) { Float(1 / (1 + exp(-Double($0)))) }
@@ -229,6 +309,40 @@ struct TensorEvaluator {
   }
 }
 
+/// `isinstance(value, type)`, or of a tuple of types, by their names.
+struct InstanceTest {
+  private let names: [String]
+
+  private static let tensors: Set<String> = [
+    "torch.Tensor", "monai.data.MetaTensor", "monai.data.meta_tensor.MetaTensor",
+  ]
+  private static let others: Set<String> = [
+    "np.ndarray", "numpy.ndarray", "int", "float", "bool", "str", "list", "tuple", "dict",
+  ]
+
+  /// Nil for types that aren't known.
+  init?(_ arguments: [Expression.Argument]) {
+    guard arguments.count == 2, arguments.allSatisfy({ $0.form == .positional }) else { return nil }
+    let types = if case .tuple(let items) = arguments[1].value.kind { items } else { [arguments[1].value] }
+    names = types.compactMap(\.dottedName)
+    guard names.count == types.count,
+      names.allSatisfy({ Self.tensors.contains($0) || Self.others.contains($0) })
+    else { return nil }
+  }
+
+  /// A transform's images are MONAI's tensors; numbers are Python's.
+  func holds(for value: TensorValue) -> Bool {
+    switch value {
+    case .tensor: names.contains(where: Self.tensors.contains)
+    case .number(.bool): names.contains("bool") || names.contains("int")
+    case .number(.int): names.contains("int")
+    case .number(.double): names.contains("float")
+    case .integers: names.contains("list") || names.contains("tuple")
+    case .type: false
+    }
+  }
+}
+
 /// The arguments of a call, taken by position or by name.
 struct TensorArguments {
   private let function: String
@@ -258,6 +372,50 @@ struct TensorArguments {
       throw TensorEvaluationError(what: "'\(name)' of '\(function)' is no number", expected: "a number")
     }
     return number
+  }
+
+  /// The keyword argument `name`.
+  mutating func number(named name: String) throws -> TensorNumber? {
+    guard let value = keywords.removeValue(forKey: name) else { return nil }
+    guard case .number(let number) = value else {
+      throw TensorEvaluationError(what: "'\(name)' of '\(function)' is no number", expected: "a number")
+    }
+    return number
+  }
+
+  mutating func tensor(_ name: String) throws -> Tensor {
+    guard case .tensor(let tensor) = try take(name) else {
+      throw TensorEvaluationError(what: "'\(name)' of '\(function)' is no tensor", expected: "a tensor")
+    }
+    return tensor
+  }
+
+  /// The next argument where it is a tensor.
+  mutating func takeTensor(_ name: String) -> Tensor? {
+    if case .tensor(let tensor)? = positional.first ?? keywords[name] {
+      _ = next(name)
+      return tensor
+    }
+    return nil
+  }
+
+  /// An integer, or a tuple or list of them.
+  mutating func integers(_ name: String) throws -> [Int]? {
+    guard let value = next(name) else { return nil }
+    switch value {
+    case .number(.int(let integer)): return [integer]
+    case .integers(let integers): return integers
+    default:
+      throw TensorEvaluationError(what: "'\(name)' of '\(function)' names no axis", expected: "an integer, or several")
+    }
+  }
+
+  /// All arguments that are left, as integers: `flip(0, 1)` is `flip((0, 1))`.
+  mutating func allIntegers(_ name: String) throws -> [Int] {
+    var all: [Int] = []
+    while let integers = try integers(name) { all += integers }
+    try finish()
+    return all
   }
 
   func finish() throws {

@@ -4,8 +4,9 @@ package import Tensors
 
 /// The body of a `lambda` of one tensor, as bundle configs have it: `lambda x: torch.where(x[[0]] > 0, 1, 0)`.
 ///
-/// What it may consist of: the parameter, numbers, arithmetic, comparisons, `& | ^ ~`, indexing, and the functions and
-/// methods in ``TensorFunction``, each with PyTorch's types and results. Everything else is refused by name when the
+/// What it may consist of: the parameter, numbers, arithmetic, comparisons, `& | ^ ~`, indexing, conditions, `isinstance`,
+/// and the functions and methods in ``TensorFunction``, ``TensorMethod`` and ``TensorReduction``, each with PyTorch's
+/// types and results. Everything else is refused by name when the
 /// transform is made; nothing is ever executed.
 package struct TensorExpression: Sendable {
   let parameter: String
@@ -40,9 +41,9 @@ package struct TensorExpression: Sendable {
   package func value(for tensor: Tensor, transform: String) throws -> Tensor {
     do {
       switch try TensorEvaluator(parameter: parameter, tensor: tensor).evaluate(body) {
-      case .tensor(let result): return result
-      case .number, .type:
-        throw TensorEvaluationError(what: "the function gives no tensor", expected: "a tensor")
+      case .tensor(let result) where result.shape.rank > 0: return result
+      case .tensor, .number, .type, .integers:
+        throw TensorEvaluationError(what: "the function gives no tensor of channels", expected: "such a tensor")
       }
     } catch let error as TensorEvaluationError {
       throw TransformError.unsuitable(
@@ -60,7 +61,9 @@ package struct TensorExpression: Sendable {
     switch expression.kind {
     case .boolean, .integer, .float: return nil
     case .name(let name): return name == parameter ? nil : "the name '\(name)'"
-    case .unary(let unary, let operand): return unary == .not ? "'not'" : search([operand])
+    case .unary(_, let operand): return search([operand])
+    case .conjunction(let operands), .disjunction(let operands): return search(operands)
+    case .conditional(let condition, let then, let otherwise): return search([condition, then, otherwise])
     case .binary(let binary, let left, let right):
       return TensorArithmetic.operators.contains(binary) ? search([left, right]) : "'\(binary.rawValue)'"
     case .comparison(let first, let rest):
@@ -71,17 +74,21 @@ package struct TensorExpression: Sendable {
     case .subscripted(let base, let index): return search([base]) ?? unsupportedIndex(index)
     case .attribute: return ElementTypeName(expression) == nil ? "'\(expression)'" : nil
     case .call(let function, let arguments):
-      let values = arguments.map(\.value)
+      if function.dottedName == "isinstance" {
+        return InstanceTest(arguments) == nil ? "the call '\(expression)'" : search([arguments[0].value])
+      }
+      let values = arguments.map(\.value).filter { $0.integers == nil }
       guard arguments.allSatisfy({ $0.form == .positional || $0.form.keyword != nil }) else {
         return "'*' in a call"
       }
       if let name = function.dottedName, name.hasPrefix("torch.") {
-        return TensorFunction(rawValue: String(name.dropFirst("torch.".count))) == nil
-          ? "the call of '\(name)'" : search(values)
+        let name = String(name.dropFirst("torch.".count))
+        let isKnown = TensorFunction(rawValue: name) != nil || TensorReduction(rawValue: name) != nil
+        return isKnown ? search(values) : "the call of 'torch.\(name)'"
       }
-      guard case .attribute(let base, let method) = function.kind, TensorMethod(rawValue: method) != nil else {
-        return "the call of '\(function)'"
-      }
+      guard case .attribute(let base, let method) = function.kind,
+        TensorMethod(rawValue: method) != nil || TensorReduction(rawValue: method) != nil
+      else { return "the call of '\(function)'" }
       return search([base] + values)
     default: return "'\(expression)'"
     }
@@ -89,6 +96,9 @@ package struct TensorExpression: Sendable {
 
   private static func unsupportedIndex(_ index: Expression) -> String? {
     let parts = if case .tuple(let items) = index.kind { items } else { [index] }
+    if parts.contains(where: TensorIndex.isBackward) {
+      return "the index '[\(index)]', a step backwards that PyTorch refuses too (it has x.flip(dims) for that)"
+    }
     return parts.allSatisfy { TensorIndex($0) != nil } ? nil : "the index '[\(index)]'"
   }
 }

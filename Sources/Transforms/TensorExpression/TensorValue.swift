@@ -7,6 +7,8 @@ enum TensorValue {
   case number(TensorNumber)
   /// A type, as an argument of `to`.
   case type(ElementType)
+  /// A tuple or list of integers, as an argument for axes.
+  case integers([Int])
 }
 
 /// A number of Python, or the only element of a tensor; PyTorch lets it take part in the type of a result only when it
@@ -76,7 +78,8 @@ struct ElementTypeName {
 /// One part of an index.
 enum TensorIndex {
   case at(Int)
-  case slice(Int?, Int?)
+  /// The step is positive.
+  case slice(Int?, Int?, step: Int)
   case list([Int])
   case ellipsis
   case newAxis
@@ -86,25 +89,44 @@ enum TensorIndex {
     case .none: self = .newAxis
     case .ellipsis: self = .ellipsis
     case .slice(let lower, let upper, let step):
-      let bounds = [lower, upper].map { bound in bound.map { Self.integer($0) } }
-      guard !bounds.contains(where: { $0 == .some(nil) }), step == nil || step.flatMap(Self.integer) == 1 else {
-        return nil
-      }
-      self = .slice(bounds[0] ?? nil, bounds[1] ?? nil)
+      let parts = [lower, upper, step].map { part in part.map(\.integer) }
+      let stride = (parts[2] ?? nil) ?? 1
+      guard !parts.contains(.some(nil)), stride > 0 else { return nil }
+      self = .slice(parts[0] ?? nil, parts[1] ?? nil, step: stride)
     case .list(let items):
-      let integers = items.compactMap(Self.integer)
-      guard integers.count == items.count, !items.isEmpty else { return nil }
+      guard let integers = Expression.integers(items), !items.isEmpty else { return nil }
       self = .list(integers)
     default:
-      guard let integer = Self.integer(expression) else { return nil }
+      guard let integer = expression.integer else { return nil }
       self = .at(integer)
     }
   }
 
-  private static func integer(_ expression: Expression) -> Int? {
-    switch expression.kind {
+  /// Whether a slice goes backwards, which PyTorch's indexing doesn't.
+  static func isBackward(_ expression: Expression) -> Bool {
+    if case .slice(_, _, let step?) = expression.kind { step.integer.map { $0 < 0 } ?? false } else { false }
+  }
+}
+
+extension Expression {
+  /// The literal's value; nil for anything but an integer, with or without a sign.
+  var integer: Int? {
+    switch kind {
     case .integer(let value): value
-    case .unary(.minus, let operand): integer(operand).flatMap { $0 == .min ? nil : -$0 }
+    case .unary(.minus, let operand): operand.integer.flatMap { $0 == .min ? nil : -$0 }
+    default: nil
+    }
+  }
+
+  static func integers(_ items: [Expression]) -> [Int]? {
+    let integers = items.compactMap(\.integer)
+    return integers.count == items.count ? integers : nil
+  }
+
+  /// The integers of a tuple or list of them.
+  var integers: [Int]? {
+    switch kind {
+    case .tuple(let items), .list(let items): Self.integers(items)
     default: nil
     }
   }
@@ -134,11 +156,11 @@ extension Tensor {
       case .at(let index):
         let place = try result.place(index, axis)
         result = try result.sliced(axis, place..<place + 1).removingAxis(axis)
-      case .slice(let lower, let upper):
+      case .slice(let lower, let upper, let step):
         let extent = result.shape[axis]
         func bound(_ value: Int) -> Int { min(max(value < 0 ? value + extent : value, 0), extent) }
         let start = bound(lower ?? 0)
-        result = result.sliced(axis, start..<max(start, bound(upper ?? extent)))
+        result = try result.sliced(axis, start..<max(start, bound(upper ?? extent))).everyOther(step, axis)
         axis += 1
       case .list(let indices):
         let places = try indices.map { try result.place($0, axis) }
@@ -174,7 +196,31 @@ extension Tensor {
     return result.movingAxis(0, to: axis)
   }
 
-  private func insertingAxis(_ axis: Int) throws -> Tensor {
+  /// Each `step`-th element of one axis, from the first.
+  private func everyOther(_ step: Int, _ axis: Int) throws -> Tensor {
+    let extent = shape[axis]
+    guard step > 1, extent > 1 else { return self }
+    guard isAligned else { return try copy().everyOther(step, axis) }
+    let step = min(step, extent)
+    var shape = shape
+    var strides = strides
+    shape[axis] = (extent - 1) / step + 1
+    strides[axis] *= step
+    return try Tensor(
+      storage: storage, elementType: elementType, shape: shape, strides: strides, byteOffset: byteOffset)
+  }
+
+  /// The axis that `dim` names, from the end where it is negative.
+  /// - Throws: ``TensorEvaluationError`` when there is none; one number has the axis 0 in PyTorch.
+  func axis(_ dim: Int, adding: Int = 0) throws -> Int {
+    let rank = max(1, shape.rank + adding)
+    guard (-rank..<rank).contains(dim), shape.rank + adding > 0 else {
+      throw TensorEvaluationError(what: "the axis \(dim) of the shape \(shape)", expected: "an axis that it has")
+    }
+    return dim < 0 ? dim + rank : dim
+  }
+
+  func insertingAxis(_ axis: Int) throws -> Tensor {
     var dimensions = shape.dimensions
     var strides = strides
     dimensions.insert(1, at: axis)
