@@ -160,11 +160,13 @@ extension PlainValue {
     }
   }
 
+  /// Of texts only `true` is accepted: Python takes every text as true, `'False'` too, which nobody means.
   package var asBool: Bool? {
     switch self {
     case .bool(let value): value
     case .int(0): false
     case .int(1): true
+    case .string("True"), .string("true"): true
     default: nil
     }
   }

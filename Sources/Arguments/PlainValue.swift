@@ -41,6 +41,9 @@ package struct Component: Sendable, Hashable {
   /// The class name without its module: `UNet` of `monai.networks.nets.UNet`.
   package var className: String { target.split(separator: ".").last.map(String.init) ?? target }
 
+  /// `a UNet`, `an AutoEncoder`, for messages.
+  package var described: String { ("AEIO".contains(className.first ?? "-") ? "an " : "a ") + className }
+
   /// The component with its positional arguments under the names of `parameters`.
   /// - Throws: ``ArgumentError`` for more of them than parameters, and for one that is given by name too.
   package func naming(_ parameters: [String]) throws -> Component {
@@ -71,7 +74,7 @@ extension PlainValue {
     case .dictionary(let values): "a dictionary with \(values.count) entries"
     case .symbol(let name): name
     case .lambda(let source): source
-    case .component(let component): "a \(component.className)"
+    case .component(let component): component.described
     }
   }
 

@@ -85,7 +85,7 @@ package struct Bundle: Sendable {
 
   /// The merged config with its overrides, ready to resolve.
   ///
-  /// The metadata is the entry `_meta_`. A `bundle_root` of `.` (or none) becomes the bundle's folder, as when
+  /// The metadata is the entry `_meta_`. A `bundle_root` of `.` (or none, or null) becomes the bundle's folder, as when
   /// MONAI is run inside it, unless an override sets it.
   /// - Throws: ``BundleError``, ``ConfigError``, `FileError`.
   package func configResolver(
@@ -103,7 +103,7 @@ package struct Bundle: Sendable {
 
   private func applyBundleRoot(to tree: inout ConfigTree) throws {
     let place = ConfigPath(keys: ["bundle_root"])
-    if let root = tree.value(at: place) {
+    if let root = tree.value(at: place), root != .null {
       guard case .string(let folder) = root, folder.hasPrefix("."), Paths.normalized(folder) == "." else { return }
     }
     try tree.apply(ConfigOverride(path: place, value: .string(path)))

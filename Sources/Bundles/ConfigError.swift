@@ -14,7 +14,7 @@ package enum ConfigError: DiagnosedError, Equatable {
   case unknownReference(id: String, path: String, nearest: [String])
   case cycle([String])
   case badComponent(path: String, reason: String)
-  /// The expression is not Python.
+  /// The expression is not Python, or a form of it that isn't read here.
   case notAnExpression(path: String, expression: String, PythonSyntaxError)
   /// The expression uses something that Martlet doesn't evaluate.
   case refusedExpression(path: String, expression: String, construct: String, reason: String)
@@ -36,7 +36,9 @@ package enum ConfigError: DiagnosedError, Equatable {
     case .unknownFormat(let file):
       Diagnosis(.data, "a config file of unknown format", at: file, expected: "a name ending in .json, .yaml or .yml")
     case .badMerge(let key, let file, let reason):
-      Diagnosis(.data, "can't merge the entry '\(key)': \(reason)", at: file)
+      Diagnosis(
+        .data, "can't merge the entry '\(key)': \(reason)", at: file,
+        hint: "if the file changes another config, give that one first: --config-file FIRST --config-file THIS")
     case .badOverride(let override, let reason, let nearest):
       Diagnosis(.usage, "can't apply the override '\(override)': \(reason)", hint: Self.hint(nearest: nearest))
     case .badMacro(let path, let macro, let reason):
@@ -49,7 +51,8 @@ package enum ConfigError: DiagnosedError, Equatable {
     case .badComponent(let path, let reason):
       Diagnosis(.data, reason, at: path)
     case .notAnExpression(let path, let expression, let error):
-      Diagnosis(.data, "not a Python expression: \(error.reason)", at: [path, "'$\(expression)'", "\(error.position)"])
+      Diagnosis(
+        .data, "the expression can't be read: \(error.reason)", at: [path, "'$\(expression)'", "\(error.position)"])
     case .refusedExpression(let path, let expression, let construct, let reason):
       Diagnosis(
         .data, "the expression uses \(construct): \(reason)", at: [path, "'$\(expression)'"],

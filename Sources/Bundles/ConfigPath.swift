@@ -74,9 +74,7 @@ enum ConfigToken: Equatable {
 
   /// Names and separators only, as MONAI's pattern `@\w*(?:::\w*)*` wants of the whole string.
   private static func isID(_ text: Substring) -> Bool {
-    let normalized = text.split(separator: "#", omittingEmptySubsequences: false).joined(separator: "::")
-    let parts = ConfigPath(normalized).keys
-    return parts.allSatisfy { part in
+    ConfigPath(String(text)).keys.allSatisfy { part in
       part.unicodeScalars.allSatisfy {
         $0 == "_" || $0.properties.isAlphabetic || $0.properties.generalCategory == .decimalNumber
       }

@@ -26,6 +26,8 @@ package final class ConfigResolver {
   private var depth = 0
   private var macroDepth = 0
   private var budget = WorkBudget()
+  /// The work behind the values that are kept.
+  private var keptWork = 0
 
   /// - Parameter folder: where `%file.json::id` macros find their files; the bundle's folder.
   package init(
@@ -39,6 +41,16 @@ package final class ConfigResolver {
     modules = ImportStatements.modules(of: tree)
   }
 
+  /// The class of the entry `id` when that is a component which `_disabled_` leaves out; nil for any other.
+  /// - Throws: as ``resolve(_:)``.
+  package func disabledClass(_ id: String) throws -> String? {
+    guard case .null = try resolve(id), let entry = try entry(at: ConfigPath(id)), entry.value.isComponent else {
+      return nil
+    }
+    guard case .string(let target)? = entry.value.child("_target_") else { return id }
+    return target.split(separator: ".").last.map(String.init) ?? id
+  }
+
   /// Whether the config has the entry `id`, such as `inferer` or `postprocessing#transforms#0`.
   package func contains(_ id: String) -> Bool { tree.value(at: ConfigPath(id)) != nil }
 
@@ -46,9 +58,35 @@ package final class ConfigResolver {
   /// - Throws: ``ConfigError``; `FileError` for a macro's file.
   package func resolve(_ id: String) throws -> PlainValue {
     budget = WorkBudget()
+    defer { forgetWhereLarge() }
     let path = ConfigPath(id)
     let value = try self.value(at: path, requestedBy: ConfigPath.root)
     return try plain(value, at: path)
+  }
+
+  /// What is wrong with each of `ids` that has no value. All together get the work of one resolution: what is left when
+  /// that is used up isn't looked at.
+  package func problems(in ids: [String]) -> [(id: String, error: any Error)] {
+    budget = WorkBudget()
+    defer { forgetWhereLarge() }
+    var problems: [(id: String, error: any Error)] = []
+    for id in ids {
+      do {
+        _ = try value(at: ConfigPath(id), requestedBy: ConfigPath.root)
+      } catch {
+        problems.append((id, error))
+        if case ConfigError.tooLarge = error, budget.spent > WorkBudget.maximumWork / 2 { break }
+      }
+    }
+    return problems
+  }
+
+  /// Values that were resolved are kept for their next use, but not without bound.
+  private func forgetWhereLarge() {
+    keptWork += budget.spent
+    guard keptWork > WorkBudget.maximumWork else { return }
+    resolved = [:]
+    keptWork = 0
   }
 
   // MARK: Looking up
@@ -62,10 +100,14 @@ package final class ConfigResolver {
 
   private func entry(at path: ConfigPath) throws -> Entry? {
     var entry = try expanded(Entry(value: .dictionary(tree.entries), origin: .root), at: .root)
-    for (level, key) in path.keys.enumerated() {
-      guard let child = entry.value.child(key) else { return nil }
-      let place = ConfigPath(keys: Array(path.keys[...level]))
-      entry = try expanded(Entry(value: child, origin: entry.origin.appending(key)), at: place)
+    var rest = path.keys[...]
+    while !rest.isEmpty {
+      guard let child = entry.value.child(rest) else { return nil }
+      let keys = rest.prefix(child.count)
+      rest = rest.dropFirst(child.count)
+      entry = try expanded(
+        Entry(value: child.value, origin: ConfigPath(keys: entry.origin.keys + keys)),
+        at: ConfigPath(keys: Array(path.keys[..<rest.startIndex])))
     }
     return entry
   }
@@ -81,6 +123,7 @@ package final class ConfigResolver {
     defer { macroDepth -= 1 }
     guard let target = MacroTarget(macro) else {
       guard let local = entry.origin.resolving(macro) else { throw bad("the relative id climbs above the root") }
+      guard !path.keys.starts(with: local.keys) else { throw bad("it would copy an entry into itself") }
       guard let found = try self.entry(at: local) else {
         throw unknown(local, requestedBy: path)
       }
@@ -248,7 +291,7 @@ package final class ConfigResolver {
 
   private func isDisabled(_ value: PythonValue?) -> Bool {
     guard case .string(let text)? = value else { return value?.isTrue ?? false }
-    return text.lowercased().filter { !$0.isWhitespace } == "true"
+    return text.lowercased().trimmingSpace == "true"
   }
 
   // MARK: Expressions
@@ -266,7 +309,7 @@ package final class ConfigResolver {
         modules: modules, environment: environment, budget: budget, path: path.description)
       return try evaluator.evaluate(expression)
     } catch let error as PythonSyntaxError {
-      throw ConfigError.notAnExpression(path: path.description, expression: source, error)
+      throw ConfigError.notAnExpression(path: path.description, expression: Self.shortened(source), error)
     } catch let failure as EvaluationFailure {
       throw diagnosed(failure, source, at: path)
     }
@@ -290,7 +333,7 @@ package final class ConfigResolver {
   }
 
   private func diagnosed(_ failure: EvaluationFailure, _ source: String, at path: ConfigPath) -> ConfigError {
-    let expression = source.utf8.count > 300 ? String(source.prefix(300)) + "…" : source
+    let expression = Self.shortened(source)
     switch failure {
     case .refused(let construct, let reason):
       return .refusedExpression(path: path.description, expression: expression, construct: construct, reason: reason)
@@ -299,6 +342,11 @@ package final class ConfigResolver {
     case .tooLarge(let reason):
       return .tooLarge(path: path.description, reason: reason)
     }
+  }
+
+  /// As much of an expression as a message has room for.
+  private static func shortened(_ source: String) -> String {
+    source.utf8.count > 300 ? String(source.prefix(300)) + "…" : source
   }
 
   // MARK: Bounds

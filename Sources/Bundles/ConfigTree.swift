@@ -87,18 +87,41 @@ package struct ConfigTree: Sendable, Hashable {
     }
   }
 
+  /// Why nothing can be put at `path`.
+  private func missingPlace(of path: ConfigPath) -> String {
+    var node = ConfigValue.dictionary(entries)
+    for (level, key) in path.keys.enumerated() {
+      let place = ConfigPath(keys: Array(path.keys[..<level]))
+      guard let child = node.child(key) else {
+        if case .dictionary = node { return "there is no entry '\(place.appending(key))' to put it into" }
+        return "'\(place)' is \(node.summary), which has no '\(key)'"
+      }
+      node = child
+    }
+    return "the config has no such place"
+  }
+
   /// The ids beside the first part of `path` that doesn't exist which `path` may have been meant for.
   func nearest(to path: ConfigPath) -> [String] {
     var node = ConfigValue.dictionary(entries)
     var parent = ConfigPath.root
     for key in path.keys {
       guard let child = node.child(key) else {
-        return nearestNames(to: key, among: node.childKeys).map { parent.appending($0).description }
+        return referred(by: node, at: parent, path)
+          ?? nearestNames(to: key, among: node.childKeys).map { parent.appending($0).description }
       }
       node = child
       parent = parent.appending(key)
     }
     return []
+  }
+
+  /// An entry that is a reference has none of its own: the id of the entry `path` where it refers to.
+  private func referred(by node: ConfigValue, at place: ConfigPath, _ path: ConfigPath) -> [String]? {
+    guard case .string(let text) = node, case .reference(let id) = ConfigToken(text), var target = place.resolving(id)
+    else { return nil }
+    target.keys += path.keys.dropFirst(place.keys.count)
+    return value(at: target) == nil ? nil : [target.description]
   }
 
   // MARK: Merging
@@ -117,7 +140,7 @@ package struct ConfigTree: Sendable, Hashable {
       merged = value
     }
     guard set(merged, at: path) else {
-      throw ConfigError.badMerge(key: key, file: file, reason: "there is no entry to put it into")
+      throw ConfigError.badMerge(key: key, file: file, reason: missingPlace(of: path))
     }
   }
 
@@ -135,7 +158,7 @@ package struct ConfigTree: Sendable, Hashable {
     }
     guard set(value, at: override.path) else {
       throw ConfigError.badOverride(
-        override: override.description, reason: "the config has no such place", nearest: nearest(to: override.path))
+        override: override.description, reason: missingPlace(of: override.path), nearest: nearest(to: override.path))
     }
   }
 }

@@ -26,6 +26,20 @@ extension ConfigValue {
     }
   }
 
+  /// The value below the first of `keys`, and how many of them lead to it: MONAI's ids are texts, so that a key which
+  /// holds `::` itself answers to several.
+  func child(_ keys: ArraySlice<String>) -> (value: ConfigValue, count: Int)? {
+    guard let key = keys.first else { return nil }
+    if case .dictionary(let entries) = self {
+      for count in stride(from: min(keys.count, Self.maximumKeyParts), to: 1, by: -1) {
+        if let value = entries[keys.prefix(count).joined(separator: "::")] { return (value, count) }
+      }
+    }
+    return child(key).map { ($0, 1) }
+  }
+
+  private static let maximumKeyParts = 8
+
   /// The list index that `key` names in a list of `count` items.
   static func index(_ key: String, in count: Int) -> Int? {
     guard let number = Int(key) else { return nil }

@@ -11,9 +11,9 @@ import PythonSyntax
 /// The builtin functions that configs use.
 extension ExpressionEvaluator {
   static let builtins: Set<String> = [
-    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "range", "round",
-    "set", "slice",
-    "sorted", "str", "sum", "tuple", "zip",
+    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min",
+    "range",
+    "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "zip",
   ]
 
   func callBuiltin(_ call: CallArguments) throws -> PythonValue {
@@ -26,11 +26,13 @@ extension ExpressionEvaluator {
     case "enumerate": return .list(try enumerated(call))
     case "float": return .double(try optional(call).map(float) ?? 0)
     case "int": return .int(try optional(call).map(integer) ?? 0)
+    case "isinstance": return .bool(try isInstance(call))
     case "len": return .int(try length(try only(call)))
     case "list": return .list(try optional(call).map(elements) ?? [])
     case "max": return try extremum(call) { try isLess($1, $0) }
     case "min": return try extremum(call) { try isLess($0, $1) }
     case "range": return .list(try range(call))
+    case "reversed": return .list(try reversed(call))
     case "round": return try rounded(call)
     case "set": return .set(try set(try optional(call).map(elements) ?? []))
     case "slice": return .component(try slice(call))
@@ -62,6 +64,39 @@ extension ExpressionEvaluator {
       return .int(try int(call, value))
     }
     return Component(target: "slice", positional: ends, path: path)
+  }
+
+  /// `isinstance` with the types that have names here, or a tuple of them.
+  private func isInstance(_ call: CallArguments) throws -> Bool {
+    try call.expect(2...2)
+    let types = if case .tuple(let items) = call.positional[1] { items } else { [call.positional[1]] }
+    let own: [String] =
+      switch call.positional[0] {
+      case .bool: ["bool", "int"]
+      case .int: ["int"]
+      case .double: ["float"]
+      case .string: ["str"]
+      case .list: ["list"]
+      case .tuple: ["tuple"]
+      case .set: ["set"]
+      case .dictionary, .loaded: ["dict"]
+      case .path: ["pathlib.Path", "pathlib.PurePath"]
+      case .none: []
+      case .symbol, .lambda, .component:
+        throw refused("isinstance of \(call.positional[0].typeName)", "its type is not known here")
+      }
+    return try types.contains { type in
+      guard case .symbol(let name) = type, Self.typeNames.contains(name) || name.hasPrefix("pathlib.") else {
+        throw refused("isinstance with \(type.typeName)", "only Python's own types are known")
+      }
+      return own.contains(name)
+    }
+  }
+
+  private func reversed(_ call: CallArguments) throws -> [PythonValue] {
+    let value = try only(call)
+    if case .set = value { throw EvaluationFailure.failed("a set has no order to reverse") }
+    return try elements(of: value).reversed()
   }
 
   private func unfit(_ call: String, _ value: PythonValue) -> EvaluationFailure {
@@ -265,7 +300,8 @@ extension Int {
 }
 
 extension String {
-  fileprivate var trimmingSpace: String {
+  /// The text without white space at its ends.
+  var trimmingSpace: String {
     let isSpace: (Character) -> Bool = \.isWhitespace
     guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
       return ""

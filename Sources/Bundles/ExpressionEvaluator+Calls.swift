@@ -82,7 +82,8 @@ extension ExpressionEvaluator {
 
   private static let libraryFunctions: Set<String> = [
     "copy.copy", "copy.deepcopy", "glob.glob", "os.path.join", "os.path.basename", "os.path.dirname",
-    "os.path.exists", "pathlib.Path", "torch.device", "torch.cuda.is_available", "torch.load", "torch.from_numpy",
+    "os.path.exists", "os.path.isfile", "os.path.isdir", "os.path.splitext", "pathlib.Path", "torch.device",
+    "torch.cuda.is_available", "torch.load", "torch.from_numpy",
     "torch.as_tensor", "torch.tensor", "numpy.array", "numpy.asarray",
   ]
 
@@ -92,7 +93,7 @@ extension ExpressionEvaluator {
   ]
 
   private static func isKnownFunction(_ name: String) -> Bool {
-    if libraryFunctions.contains(name) { return true }
+    if libraryFunctions.contains(name) || mathFunctions.contains(name) { return true }
     return componentPackages.contains { name.hasPrefix($0) }
       && !name.split(separator: ".").contains { $0.hasPrefix("_") }
   }
@@ -117,6 +118,16 @@ extension ExpressionEvaluator {
     case "os.path.exists":
       try call.expect(1...1)
       return .bool(PosixPath.exists(try path(call, 0)))
+    case "os.path.isfile":
+      try call.expect(1...1)
+      return .bool(PosixPath.isFile(try path(call, 0)))
+    case "os.path.isdir":
+      try call.expect(1...1)
+      return .bool(PosixPath.isFolder(try path(call, 0)))
+    case "os.path.splitext":
+      try call.expect(1...1)
+      let parts = PosixPath.split(try path(call, 0))
+      return .tuple([.string(parts.root), .string(parts.suffix)])
     case "pathlib.Path":
       try call.expect(0...64)
       return .path(PosixPath.pure(PosixPath.join(try paths(call))))
@@ -130,7 +141,7 @@ extension ExpressionEvaluator {
     case "torch.from_numpy", "torch.as_tensor", "torch.tensor", "numpy.array", "numpy.asarray":
       return try array(call)
     default:
-      return try component(call)
+      return Self.mathFunctions.contains(call.function) ? try callMath(call) : try component(call)
     }
   }
 
@@ -188,8 +199,9 @@ extension ExpressionEvaluator {
 
   private static func hasMethod(_ name: String, _ receiver: PythonValue) -> Bool {
     switch receiver {
-    case .component: ["eval", "to"].contains(name)
-    case .string: ["endswith", "lower", "replace", "split", "startswith", "upper"].contains(name)
+    case .component: ["cpu", "cuda", "eval", "float", "to"].contains(name)
+    case .string: textMethods.keys.contains(name)
+    case .path: ["as_posix", "exists", "is_dir", "is_file", "joinpath"].contains(name)
     case .dictionary: ["get", "items", "keys", "values"].contains(name)
     case .loaded: name == "get"
     default: false
@@ -199,6 +211,7 @@ extension ExpressionEvaluator {
   private func callMethod(_ receiver: PythonValue, _ call: CallArguments) throws -> PythonValue {
     switch receiver {
     case .string(let text): return try callMethod(text, call)
+    case .path(let path): return try callMethod(path: path, call)
     case .dictionary(let entries): return try callMethod(entries, call)
     case .loaded(let data):
       try call.expect(1...2)
@@ -209,23 +222,97 @@ extension ExpressionEvaluator {
     }
   }
 
-  private func callMethod(_ text: String, _ call: CallArguments) throws -> PythonValue {
-    let counts = ["lower": 0...0, "upper": 0...0, "replace": 2...2, "split": 0...1]
-    try call.expect(counts[call.function] ?? 1...1)
-    let arguments = try call.positional.map { value in
-      guard case .string(let argument) = value else {
-        throw EvaluationFailure.failed("'\(call.function)' needs a str, not \(value.typeName)")
-      }
-      return argument
+  private func callMethod(path: String, _ call: CallArguments) throws -> PythonValue {
+    try call.expect(call.function == "joinpath" ? 0...64 : 0...0)
+    switch call.function {
+    case "as_posix": return .string(path)
+    case "exists": return .bool(PosixPath.exists(path))
+    case "is_dir": return .bool(PosixPath.isFolder(path))
+    case "is_file": return .bool(PosixPath.isFile(path))
+    default: return .path(PosixPath.pure(PosixPath.join([path] + (try paths(call)))))
     }
+  }
+
+  /// The methods of texts, and how many arguments they take.
+  private static let textMethods = [
+    "endswith": 1...1, "join": 1...1, "lower": 0...0, "lstrip": 0...1, "removeprefix": 1...1, "removesuffix": 1...1,
+    "replace": 2...2, "rsplit": 0...2, "rstrip": 0...1, "split": 0...2, "startswith": 1...1, "strip": 0...1,
+    "upper": 0...0, "zfill": 1...1,
+  ]
+
+  private func text(_ value: PythonValue, for method: String) throws -> String {
+    guard case .string(let text) = value else {
+      throw EvaluationFailure.failed("'\(method)' needs a str, not \(value.typeName)")
+    }
+    return text
+  }
+
+  private func callMethod(_ text: String, _ call: CallArguments) throws -> PythonValue {
+    try call.expect(Self.textMethods[call.function] ?? 0...0)
+    switch call.function {
+    case "join":
+      return .string(
+        try joined(try elements(of: call.positional[0]).map { try self.text($0, for: "join") }, separator: text))
+    case "split", "rsplit": return .list(try split(text, call).map { .string($0) })
+    case "zfill": return .string(try filled(text, call))
+    default: break
+    }
+    let arguments = try call.positional.map { try self.text($0, for: call.function) }
     switch call.function {
     case "lower": return .string(text.lowercased())
     case "upper": return .string(text.uppercased())
     case "startswith": return .bool(text.unicodeScalars.starts(with: arguments[0].unicodeScalars))
     case "endswith": return .bool(text.unicodeScalars.reversed().starts(with: arguments[0].unicodeScalars.reversed()))
     case "replace": return .string(try replaced(text, arguments[0], arguments[1]))
-    default: return .list(try split(text, arguments.first).map { .string($0) })
+    case "removeprefix":
+      return .string(text.hasPrefix(arguments[0]) ? String(text.dropFirst(arguments[0].count)) : text)
+    case "removesuffix": return .string(text.hasSuffix(arguments[0]) ? String(text.dropLast(arguments[0].count)) : text)
+    default: return .string(stripped(text, arguments.first, call.function))
     }
+  }
+
+  /// `strip`, `lstrip` and `rstrip`: white space, or the characters of an argument.
+  private func stripped(_ text: String, _ characters: String?, _ method: String) -> String {
+    let isUnwanted: (Character) -> Bool = { character in
+      characters.map { $0.contains(character) } ?? character.isWhitespace
+    }
+    var rest = text[...]
+    if method != "rstrip" { rest = rest.drop(while: isUnwanted) }
+    if method != "lstrip" {
+      while let last = rest.last, isUnwanted(last) { rest = rest.dropLast() }
+    }
+    return String(rest)
+  }
+
+  /// `zfill`: zeros behind the sign, up to a width.
+  private func filled(_ text: String, _ call: CallArguments) throws -> String {
+    guard case .int(let width)? = call.positional[0].number else {
+      throw EvaluationFailure.failed("'zfill' needs an int, not \(call.positional[0].typeName)")
+    }
+    guard width <= Self.maximumStringBytes else { throw EvaluationFailure.tooLarge("a string of \(width) characters") }
+    let missing = max(0, width - text.unicodeScalars.count)
+    let sign = text.hasPrefix("-") || text.hasPrefix("+") ? text.prefix(1) : ""
+    return try joined([String(sign), String(repeating: "0", count: missing), String(text.dropFirst(sign.count))])
+  }
+
+  /// `split` and `rsplit`, with at most as many cuts as the second argument says, from the left or from the right.
+  private func split(_ text: String, _ call: CallArguments) throws -> [String] {
+    let separator: String? =
+      switch call.positional.first {
+      case nil, .none?: nil
+      case let value?: try self.text(value, for: call.function)
+      }
+    guard call.positional.count == 2 else { return try split(text, separator) }
+    guard case .int(let most)? = call.positional[1].number, let separator else {
+      throw refused("'\(call.function)' with \(call.positional[1].typeName)", "it takes a separator and an int here")
+    }
+    let parts = try split(text, separator)
+    guard most >= 0, parts.count > most + 1 else { return parts }
+    guard call.function == "split" else {
+      let head = parts.dropLast(most)
+      return [try joined(Array(head), separator: separator)] + parts.suffix(most)
+    }
+    return Array(parts.prefix(most)) + [try joined(Array(parts.dropFirst(most)), separator: separator)]
   }
 
   private func replaced(_ text: String, _ old: String, _ new: String) throws -> String {

@@ -16,10 +16,12 @@ extension ExpressionEvaluator {
 
   func unary(_ unary: Expression.UnaryOperator, _ operand: PythonValue) throws -> PythonValue {
     if unary == .not { return .bool(!operand.isTrue) }
-    guard let number = operand.number, unary != .invert else {
-      throw refused("the operator '\(unary.rawValue)' on \(operand.typeName)", "it is not supported")
+    guard let number = operand.number else {
+      throw EvaluationFailure.failed("the operator '\(unary.rawValue)' doesn't take \(operand.typeName)")
     }
     switch (unary, number) {
+    case (.invert, .int(let value)): return .int(~value)
+    case (.invert, .double): throw EvaluationFailure.failed("the operator '~' doesn't take a float")
     case (.minus, .int(let value)):
       guard value != .min else { throw Self.overflow }
       return .int(-value)
@@ -30,8 +32,16 @@ extension ExpressionEvaluator {
   }
 
   func binary(_ binary: Expression.BinaryOperator, _ left: PythonValue, _ right: PythonValue) throws -> PythonValue {
+    if case .bool(let a) = left, case .bool(let b) = right, let result = Self.logical(binary, a, b) {
+      return .bool(result)
+    }
     if let a = left.number, let b = right.number { return try arithmetic(binary, a, b) }
     switch (binary, left, right) {
+    case (.bitOr, .set(let a), .set(let b)): return .set(a.union(b))
+    case (.bitAnd, .set(let a), .set(let b)): return .set(a.intersection(b))
+    case (.bitXor, .set(let a), .set(let b)): return .set(a.symmetricDifference(b))
+    case (.subtract, .set(let a), .set(let b)): return .set(a.subtracting(b))
+    case (.bitOr, .dictionary(let a), .dictionary(let b)): return .dictionary(a.merging(b) { $1 })
     case (.add, .string(let a), .string(let b)): return .string(try joined([a, b]))
     case (.add, .list(let a), .list(let b)): return .list(a + b)
     case (.add, .tuple(let a), .tuple(let b)): return .tuple(a + b)
@@ -46,6 +56,16 @@ extension ExpressionEvaluator {
     if case .string = left, binary == .modulo { throw refused("string formatting with '%'", "it is not supported") }
     throw EvaluationFailure.failed(
       "the operator '\(binary.rawValue)' doesn't take \(left.typeName) and \(right.typeName)")
+  }
+
+  /// `&`, `|` and `^` of booleans, which are booleans again.
+  private static func logical(_ binary: Expression.BinaryOperator, _ a: Bool, _ b: Bool) -> Bool? {
+    switch binary {
+    case .bitAnd: a && b
+    case .bitOr: a || b
+    case .bitXor: a != b
+    default: nil
+    }
   }
 
   func joined(_ parts: [String], separator: String = "") throws -> String {
@@ -99,6 +119,14 @@ extension ExpressionEvaluator {
     case (.floorDivide, .int(let a), .int(let b)): return try floorDivided(a, b)
     case (.modulo, .int(let a), .int(let b)): return try modulo(a, b)
     case (.power, .int(let a), .int(let b)) where b >= 0: return try power(a, b)
+    case (.bitAnd, .int(let a), .int(let b)): return .int(a & b)
+    case (.bitOr, .int(let a), .int(let b)): return .int(a | b)
+    case (.bitXor, .int(let a), .int(let b)): return .int(a ^ b)
+    case (.shiftLeft, .int(let a), .int(let b)), (.shiftRight, .int(let a), .int(let b)):
+      guard b >= 0 else { throw EvaluationFailure.failed("a negative shift") }
+      guard binary == .shiftLeft, a != 0 else { return .int(a >> b) }
+      guard b < Int.bitWidth, (a << b) >> b == a else { throw Self.overflow }
+      return .int(a << b)
     case (.add, _, _): return .double(left.asDouble + right.asDouble)
     case (.subtract, _, _): return .double(left.asDouble - right.asDouble)
     case (.multiply, _, _): return .double(left.asDouble * right.asDouble)
@@ -108,7 +136,9 @@ extension ExpressionEvaluator {
     case (.floorDivide, _, _): return .double(try floorDivision(left.asDouble, right.asDouble).quotient)
     case (.modulo, _, _): return .double(try floorDivision(left.asDouble, right.asDouble).remainder)
     case (.power, _, _): return try power(left.asDouble, right.asDouble)
-    default: throw refused("the operator '\(binary.rawValue)'", "it is not supported on numbers")
+    default:
+      throw EvaluationFailure.failed(
+        "the operator '\(binary.rawValue)' doesn't take \(left.typeName) and \(right.typeName)")
     }
   }
 

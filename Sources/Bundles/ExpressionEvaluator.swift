@@ -2,6 +2,12 @@ import Archives
 import OrderedCollections
 import PythonSyntax
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Evaluates the subset of Python expressions that bundle configs need, with Python's results. Nothing is
 /// imported or executed: modules are names, and only the calls of a fixed list are known.
 ///
@@ -98,6 +104,7 @@ struct ExpressionEvaluator {
     if name.hasPrefix("_") { throw refused("the attribute '\(name)'", "private names are not accessible") }
     guard let qualified = qualifiedName(of: whole) else {
       let value = try evaluate(base)
+      if case .path(let path) = value, let part = Self.part(name, of: path) { return part }
       throw refused("the attribute '\(name)' of \(value.typeName)", "only modules have attributes here")
     }
     if qualified.split(separator: ".").contains(where: { $0.hasPrefix("_") }) {
@@ -111,14 +118,25 @@ struct ExpressionEvaluator {
     return .symbol(qualified)
   }
 
+  /// An attribute of a `pathlib.Path`.
+  private static func part(_ name: String, of path: String) -> PythonValue? {
+    switch name {
+    case "name": .string(path == "." ? "" : PosixPath.basename(path))
+    case "stem": .string(PosixPath.split(PosixPath.basename(path)).root)
+    case "suffix": .string(PosixPath.split(PosixPath.basename(path)).suffix)
+    case "parent": .path(PosixPath.pure(path == "." ? "." : PosixPath.dirname(path)))
+    default: nil
+    }
+  }
+
   /// Modules whose objects may be named as values; what becomes of them is up to the transform that reads them.
-  private static let symbolModules: Set<String> = ["torch", "numpy", "monai"]
+  private static let symbolModules: Set<String> = ["torch", "numpy", "monai", "pathlib"]
   private static let knownModules: Set<String> = [
-    "copy", "glob", "json", "math", "monai", "numpy", "os", "pathlib", "torch",
+    "copy", "glob", "math", "monai", "numpy", "os", "pathlib", "torch",
   ]
-  private static let typeNames: Set<String> = ["bool", "dict", "float", "int", "list", "set", "str", "tuple"]
+  static let typeNames: Set<String> = ["bool", "dict", "float", "int", "list", "set", "str", "tuple"]
   private static let constants: [String: PythonValue] = [
-    "math.pi": .double(.pi), "math.inf": .double(.infinity), "math.nan": .double(.nan),
+    "math.pi": .double(.pi), "math.e": .double(M_E), "math.inf": .double(.infinity), "math.nan": .double(.nan),
     "numpy.pi": .double(.pi), "numpy.inf": .double(.infinity), "numpy.nan": .double(.nan),
     "torch.pi": .double(.pi), "torch.inf": .double(.infinity), "torch.nan": .double(.nan),
     "os.sep": .string("/"),
@@ -127,11 +145,15 @@ struct ExpressionEvaluator {
     "monai.utils.CommonKeys.METADATA": .string("metadata"),
   ]
 
+  /// A lambda is kept as its source; the entries that it refers to stand in it as literals.
   private func lambda(_ expression: Expression) throws -> PythonValue {
-    if let id = expression.references.first {
-      throw refused("'@\(id)' inside a lambda", "a lambda is kept as its source, without the config around it")
+    let bound = try expression.replacingReferences { id in
+      guard let literal = try reference(id).literal else {
+        throw refused("'@\(id)' inside a lambda", "it is no number, text or short list of them")
+      }
+      return literal
     }
-    return .lambda(expression.description)
+    return .lambda(bound.description)
   }
 
   // MARK: Logic and displays
@@ -192,7 +214,7 @@ struct ExpressionEvaluator {
   func elements(of value: PythonValue) throws -> [PythonValue] {
     switch value {
     case .list(let items), .tuple(let items): return items
-    case .set(let items): return Array(items)
+    case .set(let items): return PythonValue.inOrder(items)
     case .dictionary(let entries): return Array(entries.keys)
     case .string(let text):
       try budget.spend(text.unicodeScalars.count)

@@ -35,7 +35,7 @@ enum ImportStatements {
   /// `import a.b`, `import a as b`, `from a import b`, `from a import b as c`; of several names the first, as
   /// MONAI takes it. Nil for anything else.
   static func parse(_ source: String) -> Statement? {
-    let words = source.prefix { $0 != "," }.split(whereSeparator: \.isWhitespace).map(String.init)
+    let words = source.prefix { !",;#".contains($0) }.split { $0.isWhitespace || "()".contains($0) }.map(String.init)
     switch words.count {
     case 2 where words[0] == "import": return Statement(name: words[1], module: words[1])
     case 4 where words[0] == "import" && words[2] == "as": return Statement(name: words[3], module: words[1])

@@ -10,6 +10,7 @@ package struct JSONReader {
   /// - Throws: ``ConfigError/notJSON(file:line:column:reason:)``.
   package static func read(_ bytes: [UInt8], file: String) throws -> ConfigValue {
     var reader = JSONReader(bytes: bytes, file: file)
+    guard !bytes.isEmpty else { throw reader.error("the file is empty") }
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.index = 3 }
     let value = try reader.readValue(depth: 0)
     reader.skipSpace()
@@ -37,6 +38,16 @@ package struct JSONReader {
       }
     }
     return .notJSON(file: file, line: line, column: column, reason: reason)
+  }
+
+  /// What stands here that YAML, Python or other readers of JSON would take.
+  private var foreign: String? {
+    switch current {
+    case UInt8(ascii: "/"), UInt8(ascii: "#"): "JSON has no comments"
+    case UInt8(ascii: "'"): "a text stands in double quotes, not in single ones"
+    case UInt8(ascii: "}"), UInt8(ascii: "]"): "a comma stands behind the last entry"
+    default: nil
+    }
   }
 
   private mutating func skipSpace() {
@@ -83,7 +94,7 @@ package struct JSONReader {
     if take("}") { return entries }
     while true {
       skipSpace()
-      guard current == UInt8(ascii: "\"") else { throw error("expected a key in double quotes") }
+      guard current == UInt8(ascii: "\"") else { throw error(foreign ?? "expected a key in double quotes") }
       let key = try readString()
       skipSpace()
       guard take(":") else { throw error("expected ':' after the key") }
@@ -112,7 +123,7 @@ package struct JSONReader {
     var isInteger = true
     _ = take("-")
     let digits = takeDigits()
-    guard digits > 0 else { throw error("expected a value", at: start) }
+    guard digits > 0 else { throw error(foreign ?? "expected a value", at: start) }
     guard digits == 1 || bytes[index - digits] != UInt8(ascii: "0") else {
       throw error("a number can't start with 0", at: start)
     }

@@ -32,7 +32,7 @@ struct PathGlob {
     guard Self.isMagic(name) else {
       let path = PosixPath.join([folder, name])
       // An empty name asks for the folder itself.
-      let isThere = name.isEmpty ? Self.isFolder(folder) : Self.exists(path)
+      let isThere = name.isEmpty ? PosixPath.isFolder(folder) : Self.exists(path)
       return isThere ? [path] : []
     }
     guard let names = try? Folders.names(in: folder.isEmpty ? "." : folder) else { return [] }
@@ -45,11 +45,6 @@ struct PathGlob {
   }
 
   private static func isMagic(_ text: String) -> Bool { text.utf8.contains { "*?[".utf8.contains($0) } }
-
-  private static func isFolder(_ path: String) -> Bool {
-    if case .folder? = PathKind(path: path) { return true }
-    return false
-  }
 
   /// Whether something is there, be it a symbolic link that leads nowhere.
   private static func exists(_ path: String) -> Bool {

@@ -30,6 +30,25 @@ enum PosixPath {
     return String(head[...last])
   }
 
+  /// A file's name apart: `os.path.splitext`, where leading dots are no suffix.
+  static func split(_ path: String) -> (root: String, suffix: String) {
+    let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    let visible = path[start...].firstIndex { $0 != "." } ?? path.endIndex
+    guard let dot = path[visible...].lastIndex(of: ".") else { return (path, "") }
+    return (String(path[..<dot]), String(path[dot...]))
+  }
+
+  /// `os.path.isfile` and `os.path.isdir`: symbolic links are followed.
+  static func isFile(_ path: String) -> Bool {
+    if case .file? = kind(path) { true } else { false }
+  }
+
+  static func isFolder(_ path: String) -> Bool {
+    if case .folder? = kind(path) { true } else { false }
+  }
+
+  private static func kind(_ path: String) -> PathKind? { path.utf8.contains(0) ? nil : PathKind(path: path) }
+
   /// The text of `pathlib.PurePosixPath(path)`: no empty and no `.` parts.
   static func pure(_ path: String) -> String {
     let parts = path.split(separator: "/").filter { $0 != "." }
@@ -40,5 +59,5 @@ enum PosixPath {
   }
 
   /// `os.path.exists`: symbolic links are followed.
-  static func exists(_ path: String) -> Bool { !path.utf8.contains(0) && PathKind(path: path) != nil }
+  static func exists(_ path: String) -> Bool { kind(path) != nil }
 }

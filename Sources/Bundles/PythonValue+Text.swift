@@ -20,7 +20,7 @@ extension PythonValue {
     case .string(let text): return pythonLiteral(of: text)
     case .list(let items): return Self.joined(items).map { "[\($0)]" }
     case .tuple(let items): return Self.joined(items).map { items.count == 1 ? "(\($0),)" : "(\($0))" }
-    case .set(let items): return items.isEmpty ? "set()" : Self.joined(Array(items)).map { "{\($0)}" }
+    case .set(let items): return items.isEmpty ? "set()" : Self.joined(Self.inOrder(items)).map { "{\($0)}" }
     case .dictionary(let entries):
       var parts: [String] = []
       for (key, value) in entries {
@@ -29,6 +29,22 @@ extension PythonValue {
       }
       return "{\(parts.joined(separator: ", "))}"
     case .path, .symbol, .lambda, .component, .loaded: return nil
+    }
+  }
+
+  /// The expression that has the value: a literal, or a list or tuple of at most a hundred; nil for any other.
+  var literal: Expression? {
+    isLiteral ? representation.flatMap { try? ExpressionParser.parse($0) } : nil
+  }
+
+  private var isLiteral: Bool {
+    switch self {
+    case .none, .bool, .string: true
+    // The least integer has no literal.
+    case .int(let value): value != .min
+    case .double(let value): value.isFinite
+    case .list(let items), .tuple(let items): items.count <= 100 && items.allSatisfy(\.isLiteral)
+    default: false
     }
   }
 

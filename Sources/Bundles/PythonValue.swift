@@ -12,7 +12,7 @@ indirect enum PythonValue: Sendable {
   case string(String)
   case list([PythonValue])
   case tuple([PythonValue])
-  /// In the order of insertion.
+  /// In the order of insertion; see ``PythonValue/inOrder(_:)`` for how it is read.
   case set(OrderedSet<PythonValue>)
   case dictionary(OrderedDictionary<PythonValue, PythonValue>)
   /// A `pathlib.Path`.
@@ -84,6 +84,13 @@ enum PythonNumber {
     }
   }
 
+  var typeName: String {
+    switch self {
+    case .int: "an int"
+    case .double: "a float"
+    }
+  }
+
   func equals(_ other: PythonNumber) -> Bool {
     switch (self, other) {
     case (.int(let a), .int(let b)): a == b
@@ -139,7 +146,7 @@ extension PythonValue {
     case .path: "a Path"
     case .symbol(let name): "'\(name)'"
     case .lambda: "a lambda"
-    case .component(let component): "a \(component.className)"
+    case .component(let component): component.described
     case .loaded: "a checkpoint"
     }
   }
@@ -154,7 +161,7 @@ extension PythonValue {
     case .double(let value): return .double(value)
     case .string(let text), .path(let text): return .string(text)
     case .list(let items), .tuple(let items): return Self.plainList(items)
-    case .set(let items): return Self.plainList(Array(items))
+    case .set(let items): return Self.plainList(Self.inOrder(items))
     case .symbol(let name): return .symbol(name)
     case .lambda(let source): return .lambda(source)
     case .component(let component): return .component(component)
@@ -167,6 +174,13 @@ extension PythonValue {
       }
       return .dictionary(plain)
     }
+  }
+
+  /// The members of a set as Python goes through them: small integers ascend, as their hashes do. For other members the
+  /// order is an accident in Python; here it is that of insertion.
+  static func inOrder(_ set: OrderedSet<PythonValue>) -> [PythonValue] {
+    let integers = set.compactMap { member -> Int? in if case .int(let value) = member { value } else { nil } }
+    return integers.count == set.count ? integers.sorted().map { .int($0) } : Array(set)
   }
 
   private static func plainList(_ items: [PythonValue]) -> PlainValue? {

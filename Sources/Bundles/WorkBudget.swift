@@ -11,6 +11,8 @@ final class WorkBudget {
 
   private var left = WorkBudget.maximumWork
 
+  var spent: Int { Self.maximumWork - left }
+
   /// - Throws: ``EvaluationFailure/tooLarge(_:)`` once the budget is used up.
   func spend(_ count: Int) throws {
     guard count <= left else { throw EvaluationFailure.tooLarge("more than \(Self.maximumWork) values") }

@@ -108,6 +108,13 @@ import Testing
     #expect(try bundle.checkpoint(of: config) == folder.file("models/b.pt"))
   }
 
+  @Test(arguments: ["", #""bundle_root": null,"#, #""bundle_root": "./","#])
+  func aRootThatIsNotGivenIsTheBundlesFolder(_ root: String) throws {
+    let folder = try TemporaryFolder()
+    let bundle = try bundle("{\(root) \"x\": \"$@bundle_root + '/eval'\"}", in: folder)
+    #expect(try bundle.configResolver().resolve("x") == .string(folder.path + "/eval"))
+  }
+
   @Test func aRefusedLoadPathFallsBackToTheUsualFile() throws {
     let folder = try TemporaryFolder()
     let bundle = try bundle(

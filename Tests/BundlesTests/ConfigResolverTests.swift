@@ -74,6 +74,27 @@ import Testing
     #expect(try config.resolve("network") == config.resolve("net"))
   }
 
+  @Test func lambdasHoldTheValuesThatTheyReferTo() throws {
+    let config = try resolver(
+      json: #"""
+        {"t": -0.5, "l": [1, "it's"], "n": {"c": 3}, "net": {"_target_": "UNet"}, "s": {"a": 1},
+         "f": "$lambda x: x > @t", "g": "$lambda x: x[@n#c:] ** @t + {@n::c: @l}", "h": "$lambda x: '@t'",
+         "i": "$lambda x: [y for y in @l if not x(@n#c, k=@t)[@n#c] is None]", "j": "$lambda x: @net(x)",
+         "k": "$lambda x, y=@n#c: x", "m": "$lambda x: @s"}
+        """#)
+    #expect(try config.resolve("f") == .lambda("lambda x: x > -0.5"))
+    #expect(try config.resolve("g") == .lambda("lambda x: x[3:] ** -0.5 + {3: [1, \"it's\"]}"))
+    #expect(try config.resolve("h") == .lambda("lambda x: '@t'"))
+    #expect(try config.resolve("i") == .lambda("lambda x: [y for y in [1, \"it's\"] if not x(3, k=-0.5)[3] is None]"))
+    #expect(try config.resolve("k") == .lambda("lambda x, y=3: x"))
+    for id in ["j", "m"] {
+      guard case .refusedExpression(id, _, _, _)? = configError({ _ = try config.resolve(id) }) else {
+        Issue.record("\(id) was accepted")
+        continue
+      }
+    }
+  }
+
   @Test func aCycleIsPrinted() throws {
     let config = try resolver(json: #"{"a": "@b", "b": {"x": "$@c + 1"}, "c": ["@a"]}"#)
     #expect(configError { _ = try config.resolve("a") } == .cycle(["a", "b", "c", "a"]))
@@ -91,6 +112,27 @@ import Testing
       configError { _ = try config.resolve("x#1") }
         == .unknownReference(id: "network_def#chanels", path: "x#1", nearest: ["network_def#channels"]))
     #expect(configError { _ = try config.resolve("netwrk_def") }?.description.contains("network_def") == true)
+  }
+
+  @Test func anEntryOfAReferenceIsLookedForWhereItLeads() throws {
+    let config = try resolver(
+      json: #"{"a": {"c": [1]}, "b": "@a", "x": "@b#c", "y": "@b#d", "z": {"r": "@#b", "b": "@a"}, "w": "@z#b#c#0"}"#)
+    #expect(configError { _ = try config.resolve("x") } == .unknownReference(id: "b#c", path: "x", nearest: ["a#c"]))
+    #expect(configError { _ = try config.resolve("y") } == .unknownReference(id: "b#d", path: "y", nearest: []))
+    #expect(
+      configError { _ = try config.resolve("w") } == .unknownReference(id: "z#b#c#0", path: "w", nearest: ["a#c#0"]))
+  }
+
+  @Test func longIDsOfNothingEndSoon() throws {
+    let id = (0..<20_000).map { _ in "a" }.joined(separator: "::")
+    let config = try resolver(json: #"{"a": {"a": {"a": 1}}, "x": "@\#(id)"}"#)
+    #expect(throws: ConfigError.self) { try config.resolve("x") }
+  }
+
+  @Test func aLongExpressionThatIsNotReadIsShortenedInItsMessage() throws {
+    let config = resolver(["x": .string("$" + String(repeating: "(", count: 5000))])
+    let error = try #require(configError { _ = try config.resolve("x") })
+    #expect(error.description.utf8.count < 600)
   }
 
   @Test func containsTellsWhichEntriesAreThere() throws {
@@ -130,6 +172,20 @@ import Testing
     }
   }
 
+  @Test func aMacroThatCopiesItselfSaysSo() throws {
+    let config = try resolver(json: #"{"a": {"b": "%", "c": ["%a"], "d": {"e": "%###a"}, "f": "%a#f"}}"#)
+    for id in ["a#b", "a#c", "a#d", "a#f"] {
+      let error = try #require(configError { _ = try config.resolve(id) }, "\(id)")
+      #expect(error.description.contains("into itself"), "\(error)")
+    }
+  }
+
+  @Test func importsMayStandInBrackets() throws {
+    let config = try resolver(
+      json: #"{"i": ["$from torch import (float32 as f)", "$import numpy as n; 3"], "x": "$[f, n.uint8]"}"#)
+    #expect(try config.resolve("x") == .list([.symbol("torch.float32"), .symbol("numpy.uint8")]))
+  }
+
   @Test func endlessMacrosThrow() throws {
     let config = try resolver(json: #"{"a": "%b", "b": "%a", "c": {"d": "%c"}}"#)
     #expect(throws: ConfigError.self) { try config.resolve("a") }
@@ -148,6 +204,16 @@ import Testing
       let config = try resolver(json: "{\(lines.joined(separator: ", "))}")
       #expect(throws: ConfigError.self, "\(doubling)") { try config.resolve("a60") }
     }
+  }
+
+  @Test func manyLargeEntriesAreLookedAtWithinOneBudget() throws {
+    let entries = (0..<3000).map { #""x\#($0)": "$list(range(1500000))""# }.joined(separator: ", ")
+    let config = try resolver(
+      json: "{\"bad\": \"$open('x')\", \"huge\": \"$list(range(10**15))\", \(entries), \"y\": \"$1\"}")
+    let problems = config.problems(in: config.expressionPaths)
+    #expect(problems.prefix(2).map(\.id) == ["bad", "huge"])
+    #expect((3...5).contains(problems.count))
+    #expect(try config.resolve("y") == .int(1))
   }
 
   @Test func longChainsOfReferencesThrow() throws {

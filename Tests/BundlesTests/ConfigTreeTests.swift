@@ -35,6 +35,19 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (#"{"evaluator#amp": 1}"#, "no entry 'evaluator' to put it into"),
+    (#"{"a#x#y": 1}"#, "no entry 'a#x' to put it into"), (#"{"a#l#2": 1}"#, "'a#l' is a list of 2, which has no '2'"),
+    (#"{"a#b#c": 1}"#, "'a#b' is 1, which has no 'c'"),
+  ]) func aFileThatChangesAnotherConfigSaysWhatIsMissing(_ second: String, _ reason: String) throws {
+    let folder = try TemporaryFolder()
+    let first = try folder.write(#"{"a": {"b": 1, "l": [1, 2]}}"#, to: "1.json")
+    let error = try #require(
+      configError { _ = try ConfigTree(files: [first, try folder.write(second, to: "2.json")]) })
+    #expect(error.diagnosis.what.contains(reason))
+    #expect(error.diagnosis.hint?.contains("--config-file FIRST") == true)
+  }
+
   @Test func overridesReadLiterals() throws {
     let cases: [(String, ConfigValue)] = [
       ("3", .int(3)), ("-3", .int(-3)), ("1e-3", .double(0.001)), ("true", .bool(true)), ("True", .bool(true)),

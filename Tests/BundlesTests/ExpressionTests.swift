@@ -50,7 +50,10 @@ import Testing
     "'%s' % 1",
     "'{}'.format(1)", "[].append(1)", "@net.forward(1)", "@net.weights", "@net(1)", "@net[0]", "type(1)", "print(1)",
     "globals()", "torch.__version__", "torch._C", "[c for c in ().__class__.__bases__]", "lambda x: @net",
-    "sorted([1], key=len)", "setattr(torch, 'x', 1)", "str(@net)", "1 & 2", "~1", "f'{1}'", "b'x'", "1j", "(yield 1)",
+    "sorted([1], key=len)", "setattr(torch, 'x', 1)", "str(@net)", "isinstance(1, torch.Tensor)",
+    "isinstance(@net, dict)",
+    "os.path.realpath('x')", "pathlib.Path('x').mkdir()", "pathlib.Path('x').parents", "'a'.encode()", "f'{1}'", "b'x'",
+    "1j", "(yield 1)",
     "(x := 1)", "await x", "torch.nn.Linear(3)", "subprocess.run('x')", "len", "glob.glob",
   ])
   func refusesWhatItDoesNotEvaluateAndNamesTheEntry(_ expression: String) throws {

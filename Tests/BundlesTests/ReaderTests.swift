@@ -1,5 +1,6 @@
 import Arguments
 import Bundles
+import Diagnostics
 import OrderedCollections
 import TestSupport
 import Testing
@@ -40,6 +41,13 @@ import Testing
     #expect(
       configError { _ = try read("{\n  \"é\": 1\n  \"b\": 2\n}") }
         == .notJSON(file: "x.json", line: 3, column: 3, reason: "expected ',' or '}' after the value"))
+  }
+
+  @Test(arguments: [
+    ("", "empty"), ("{\n// c\n}", "comments"), ("[1, # c\n2]", "comments"), ("{'a': 1}", "double quotes"),
+    ("['a']", "double quotes"), ("{\"a\": 1,}", "a comma stands"), ("[1,]", "a comma stands"),
+  ]) func whatOtherReadersTakeIsNamed(_ text: String, _ reason: String) {
+    #expect(configError { _ = try read(text) }?.description.contains(reason) == true)
   }
 
   @Test func boundsTheNesting() throws {
@@ -88,7 +96,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "a: [1", "a: {b: 1", "a: b: c", "\ta: 1", "a: *none", "a: 1\na: 2", "a: !!python/object:os.system x",
+    "a: [1", "a: {b: 1", "a: b: c", "\ta: 1", "a: *none", "? &x a\n: 1\n? &y a\n: 2", "a: !!python/object:os.system x",
     "a: !custom x",
     "a: 2024-01-31", "--- 1\n--- 2", "a: 'x", "? [a, b]\n: 1", "a: !!int x", "<<: 3", "a: \"\\q\"",
     "a: 99999999999999999999",
@@ -97,6 +105,26 @@ import Testing
     guard case .notYAML? = configError({ _ = try read(text) }) else {
       Issue.record("'\(text)' was accepted")
       return
+    }
+  }
+
+  /// YAML knows more ends of lines than the search for the key does.
+  @Test(arguments: ["\r", "\r\n", "\u{85}", "\u{2028}", "\n\n", "\r\r\n", "\n#\n"])
+  func repeatedKeysBetweenOtherLineEndsNeverTrap(_ end: String) {
+    for text in [
+      "a: 1ENDa: 2ENDb: 3", "ENDx:END  a: 1END  a: 2", "{a: 1,END a: 2}", "? a\n: 1END? a\n: 2END", "ENDENDa:ENDa:END",
+    ] {
+      let text = text.replacing("END", with: end)
+      if let value = try? read(text), case .dictionary(let entries) = value { #expect(!entries.isEmpty, "\(text)") }
+    }
+  }
+
+  @Test func manyRepeatedKeysAreAnError() throws {
+    #expect(try read(String(repeating: "a: 1\n", count: 60) + "a: 2") == .dictionary(["a": .int(2)]))
+    let error = try #require(configError { _ = try read(String(repeating: "a: 1\n", count: 200)) })
+    #expect(error.description.contains("repeated keys a"))
+    #expect(throws: ConfigError.self) {
+      try read("a: '" + String(repeating: "x", count: 1 << 20) + "'\na: 1\nb: 2\na: 3")
     }
   }
 

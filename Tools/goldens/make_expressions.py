@@ -267,6 +267,44 @@ not @flag
 -@number
 @number % 4 == 3
 @sizes[0] if len(@sizes) > 2 else 1
+isinstance(@names, list)
+isinstance(True, (int, str)) and not isinstance('a', (list, dict))
+isinstance(pathlib.Path('a'), pathlib.Path)
+list(reversed(@names))
+math.ceil(7 / 2) + math.floor(-0.5)
+[math.log(8, 2), math.log2(10), math.log10(50), math.exp(0.5), math.sqrt(2), math.pow(2, 0.5)]
+[math.prod([2, 3.0]), math.prod([]), math.trunc(-2.7), math.ceil(3), math.fabs(-2), math.e]
+[math.isnan(math.nan), math.isinf(1.0), math.isfinite(1)]
+5 & 3 | 8 ^ 1
+True & False | True
+True & 3
+~5
+~True
+1 << 10
+-17 >> 2
+5 >> 100
+list(set([5, 1, 3]) - {3})
+list({3, 1} | {2})
+list({3, 1} & {1, 7} ^ {4})
+list(set([i + 1 for i in range(132)]) - set([2, 16, 18, 20, 21, 23, 24, 25, 26]))
+{'a': 1} | {'b': 2, 'a': 3}
+' a b '.strip() + 'xxaxyx'.strip('xy')
+'  x'.lstrip() + 'y  '.rstrip() + 'xxa'.lstrip('x') + 'axx'.rstrip('x')
+', '.join(['a', 'b'])
+'-'.join('abc')
+'a.b.c'.rsplit('.', 1)
+'a.b.c'.split('.', 1)
+'a.b.c'.split('.', -1)
+'a.b.c'.rsplit('.')
+'7'.zfill(3) + '-7'.zfill(4) + 'abcd'.zfill(2)
+'model.pt'.removesuffix('.pt').removeprefix('mo')
+os.path.splitext('/a/b.nii.gz')
+os.path.splitext('/a/.hidden')
+os.path.splitext('/a.b/c')
+[pathlib.Path('/a/b.nii.gz').name, pathlib.Path('/a/b.nii.gz').stem, pathlib.Path('a/b.nii.gz').suffix, pathlib.Path('.x').suffix]
+[str(pathlib.Path('/a/b.txt').parent), str(pathlib.Path('a').parent), str(pathlib.Path('/').parent), str(pathlib.Path('.').parent)]
+pathlib.Path('/a').joinpath('b', 'c').as_posix()
+os.path.isfile('/') or not os.path.isdir('/')
 """.strip("\n")
 
 
@@ -296,6 +334,8 @@ FAILURES = [
     "len(3)", "int('x')", "int('')", "int('1__0')", "float('')", "float('1e')", "float('abc')", "[1]['a']", "{[1]: 2}",
     "undefined_name", "max([])", "0 ** -1", "0.0 ** -1", "range(1, 2, 0)", "[1, 2][::0]", "int(1e400)", "1 in 2",
     "a, b", "1 +", "(1", "[1, 2", "'abc", "1 2", "for", "lambda", "x if", "**2", "f(", "{1: }", "01", "1__0", "@missing",
+    "math.sqrt(-1)", "math.log(0)", "math.log(2, 1)", "math.ceil(math.inf)", "math.exp(1000)", "'a'.join([1])", "1 << -1", "~1.5",
+    "~'a'", "1.5 & 1", "{1} - [1]", "isinstance(1, 2)", "reversed({1})", "'a'.zfill('b')", "-'a'", "'a'.split('')",
     "@nested::absent", "@names::7", "10.0 ** 400", "dict([1])", "[x for x in 3]", "[a for a, b in [(1, 2, 3)]]",
 ]
 refused = []
@@ -354,6 +394,8 @@ RESOLUTIONS = [
     ({"A": "$@B if @C else None", "B": "b", "C": "$not False"}, "A"),
     ({"A": "@_meta_::version", "_meta_": {"version": "1.2"}}, "A"),
     ({"A": "%B", "B": {"r": "@C"}, "C": 3}, "A"),
+    ({"A": {"b::c": 5, "d": {"e::f": [1, {"g": 2}]}}, "B": ["@A::b::c", "@A#d#e#f#1", "$@A::d::e::f::1::g + 1"]}, "B"),
+    ({"A": [1, {"_target_": "T", "_disabled_": " True "}, {"_target_": "T", "_disabled_": "tRUE\n"}, {"_target_": "T", "_disabled_": 1}]}, "A"),
 ]
 resolutions = []
 for config, id in RESOLUTIONS:
@@ -380,6 +422,13 @@ DOCUMENTS = [
     "a: \"esc\\n\\x41\\u00e9\"\n",
     "x:\n- 1\n- 2\n",
     "---\na: 1\n",
+    "a: 1\nb: 2\na: 3\n",
+    "x: {k: 1, \"k\": 2, 'k': [k, k]}\n",
+    "x:\n  k: 1\n  k:\n    k: 2\n    m: &x 5\n    k: *x\r\n  k k: 7\n",
+    "é b: 1\r\n'é b': {é b: 2, 3: 4, 3: 5}\n",
+    "image_only: false\nimage_only: true\nimage_only: null\n",
+    "1.5: x\n1e3: y\n.inf: z\n",
+    "note: R&D of 2*x\na: &a [1]\nb: [*a, *a]\n",
 ]
 documents = [{"text": f"v: {s}\n", "value": None} for s in SCALARS if s not in ("-", "~x")]
 documents += [{"text": text, "value": None} for text in DOCUMENTS]
