@@ -57,6 +57,25 @@ package struct Diagnosis: Sendable, Hashable {
   }
 }
 
+extension Diagnosis {
+  /// All of it on one line, for tables and lists; of a long enumeration of what was expected the first part.
+  package var line: String {
+    var text = what
+    if !location.isEmpty { text += ", at " + location.joined(separator: ", ") }
+    if let expected { text += ", expected " + Self.shortened(expected) }
+    if let hint { text += "; " + hint }
+    return text
+  }
+
+  private static let maximumExpectation = 120
+
+  private static func shortened(_ text: String) -> String {
+    guard text.count > maximumExpectation else { return text }
+    let start = text.prefix(maximumExpectation)
+    return start.prefix(upTo: start.lastIndex(of: ",") ?? start.endIndex) + ", …"
+  }
+}
+
 extension Diagnosis: CustomStringConvertible {
   /// One paragraph: what, where, what was expected; and a line with the hint.
   package var description: String {

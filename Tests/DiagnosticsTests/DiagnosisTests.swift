@@ -12,6 +12,14 @@ import Testing
     #expect(Broken().description == "the key is missing\n  at: entry 3\n  expected: a key\nhint: add it")
   }
 
+  @Test func theLineSaysTheSameAndCutsLongEnumerations() {
+    #expect(Broken().diagnosis.line == "the key is missing, at entry 3, expected a key; add it")
+    let names = (0..<100).map { "name\($0)" }.joined(separator: ", ")
+    let line = Diagnosis(.data, "what", expected: "one of \(names)", hint: "hint").line
+    #expect(line.hasPrefix("what, expected one of name0, name1, ") && line.hasSuffix(", …; hint"))
+    #expect(line.count < 160)
+  }
+
   @Test func outerPlacesComeFirst() throws {
     let error = try #require(throws: LocatedError.self) {
       try located("model.pt") { try located("data.pkl") { throw Broken() } }

@@ -51,7 +51,7 @@ package struct BundleVerification: Sendable, Encodable {
       let problems = Metadata.problems(in: try ConfigTree.read(file))
       add("metadata", problems: problems, passed: [file])
     } catch {
-      add("metadata", problems: [PipelineStep.diagnosis(of: error).description], passed: [])
+      add("metadata", problems: [PipelineStep.diagnosis(of: error).line], passed: [])
     }
   }
 
@@ -59,14 +59,11 @@ package struct BundleVerification: Sendable, Encodable {
 
   private mutating func checkPipeline(_ id: String, _ config: ModelConfig) {
     let steps = PipelineStep.steps(of: id, config)
-    let problems = steps.compactMap { step in step.problem.map { "\(step.name): \(Self.text($0))" } }
-    add(id, problems: problems, passed: [steps.map(\.name).joined(separator: ", ")])
-  }
-
-  /// On one line.
-  private static func text(_ diagnosis: Diagnosis) -> String {
-    let place = diagnosis.location.isEmpty ? "" : ", at \(diagnosis.location.joined(separator: ", "))"
-    return diagnosis.what + place + (diagnosis.expected.map { ", expected \($0)" } ?? "")
+    let problems = steps.compactMap { step in
+      step.problem.map { $0.what.contains(step.name) ? $0.line : "\(step.name): \($0.line)" }
+    }
+    let names = steps.map { $0.isDisabled ? "\($0.name) (disabled)" : $0.name }
+    add(id, problems: problems, passed: [names.joined(separator: ", ")])
   }
 
   // MARK: The network
@@ -78,12 +75,13 @@ package struct BundleVerification: Sendable, Encodable {
     do {
       source = try NetworkSource(config, checkpoint: options.checkpointFile, options, bundle)
     } catch {
-      add("network", problems: [Self.text(PipelineStep.diagnosis(of: error))], passed: [])
+      add("network", problems: [PipelineStep.diagnosis(of: error).line], passed: [])
       return
     }
     let metadata = (try? bundle.metadata(options.metaFile)) ?? nil
-    let shape = metadata?.inputs.first?.shape(n: 1, p: 1, any: 1) ?? source.inputShape?.shape
-    guard let shape, shape.count == source.spatialDimensions + 2 else {
+    guard let shape = Self.inputShape(source, options, metadata?.inputs.first),
+      shape.count == source.spatialDimensions + 2
+    else {
       add("network", problems: ["neither the metadata nor the inferer tells the input's shape"], passed: [])
       return
     }
@@ -96,8 +94,18 @@ package struct BundleVerification: Sendable, Encodable {
     } catch {
       add(
         checks.last?.name == "network" ? "inputs and outputs" : "network",
-        problems: [Self.text(PipelineStep.diagnosis(of: error))], passed: [])
+        problems: [PipelineStep.diagnosis(of: error).line], passed: [])
     }
+  }
+
+  /// The shape to try: the user's, else the metadata's. Where that leaves an extent open, the inferer's is better than the
+  /// one voxel that `monai.bundle` takes.
+  private static func inputShape(
+    _ source: NetworkSource, _ options: NetworkOptions, _ stated: Metadata.TensorFormat?
+  ) -> [Int]? {
+    let isOpen = stated?.spatialShape?.contains(.any) ?? true
+    let preferred = options.inputShape != nil || isOpen ? source.inputShape?.shape : nil
+    return preferred ?? stated?.shape(n: 1, p: 1, any: 1) ?? source.inputShape?.shape
   }
 
   private mutating func checkInOut(
@@ -110,8 +118,8 @@ package struct BundleVerification: Sendable, Encodable {
     }
     var problems: [String] = []
     let inputs = graph.inputs.compactMap { graph.type(of: $0).shape.dropFirst().first?.constant }
-    if let found = inputs.first, shape[1] != found {
-      problems.append("the metadata's input has \(shape[1]) channels, the network takes \(found)")
+    if let stated = metadata.inputs.first?.channelCount, let found = inputs.first, stated != found {
+      problems.append("the metadata's input has \(stated) channels, the network takes \(found)")
       add("inputs and outputs", problems: problems, passed: [])
       return
     }
@@ -130,7 +138,8 @@ package struct BundleVerification: Sendable, Encodable {
       problems.append(
         "the metadata's output '\(expected.name)' has \(channels) channels, the network's \(output.shape[1])")
     }
-    if let type = expected.dtype, type != output.elementType.rawValue {
+    // Half precision is how a GPU computes it; here it is float32.
+    if let type = expected.dtype, type != output.elementType.rawValue, !["float16", "bfloat16"].contains(type) {
       problems.append("the metadata's output '\(expected.name)' is \(type), the network's \(output.elementType)")
     }
     let values = output.converted(to: .float32).array(of: Float.self)

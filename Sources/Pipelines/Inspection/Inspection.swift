@@ -142,7 +142,7 @@ package struct Inspection: Sendable, Encodable {
           ("operators", operators.map { "\($0.key) \($0.value)" }.joined(separator: ", ")),
         ] + graph.outputs.map { ("output \($0.name)", "\(graph.type(of: $0.value))") })
     } catch let error as any DiagnosedError {
-      add("graph", [("can't be used", "\(error)")])
+      add("graph", [("can't be used", error.diagnosis.line)])
     }
   }
 
@@ -152,10 +152,15 @@ package struct Inspection: Sendable, Encodable {
     let config = try ModelConfig(.bundle(bundle), options)
     inspectNetwork(config, bundle, options)
     for id in ["preprocessing", "inferer", "postprocessing"] {
-      add(id, PipelineStep.steps(of: id, config).map(Self.fact))
+      let isThere = config.resolver.contains(id)
+      add(
+        id, isThere ? PipelineStep.steps(of: id, config).map(Self.fact) : [("missing", "the config has no such entry")])
     }
     add("expressions that aren't evaluated", RefusedExpression.all(in: config).map { ($0.path, $0.reason) })
-    if let output = metadata?.outputs.first { add("labels", output.channelNames.map { ("\($0.key)", $0.value) }) }
+    if let output = metadata?.outputs.first {
+      let isSegmentation = output.format == "segmentation"
+      add(isSegmentation ? "labels" : "output channels", output.channelNames.map { ("\($0.key)", $0.value) })
+    }
   }
 
   private mutating func inspectNetwork(_ config: ModelConfig, _ bundle: Bundle, _ options: NetworkOptions) {
@@ -179,14 +184,21 @@ package struct Inspection: Sendable, Encodable {
           ])
       }
     } catch {
-      add("network", [("can't be used", "\(error)")])
+      // What the config says of it is worth seeing without its weights too.
+      let definition = try? config.component(options.networkID)
+      add(
+        "network",
+        [
+          ("class", definition?.target), ("arguments", definition.map(Self.text)),
+          ("can't be used", PipelineStep.diagnosis(of: error).line),
+        ])
     }
   }
 
   /// A step with its arguments, and what is wrong with it.
   private static func fact(_ step: PipelineStep) -> (String, String?) {
     let arguments = step.component.map(text) ?? ""
-    guard let problem = step.problem else { return (step.name, arguments) }
+    guard let problem = step.problem else { return (step.name, step.isDisabled ? "disabled" : arguments) }
     let place = problem.location.isEmpty ? "" : ", at \(problem.location.joined(separator: ", "))"
     return (step.name, "refused: \(problem.what)\(place)" + (arguments.isEmpty ? "" : "  [\(arguments)]"))
   }

@@ -4,7 +4,7 @@ package import Diagnostics
 import OrderedCollections
 import Transforms
 
-/// One step of a bundle's pipeline as it is understood, or why it can't be.
+/// One step of a bundle's pipeline as it is understood, or why it can't be, or that it is disabled.
 package struct PipelineStep: Sendable {
   /// Where its entry stands.
   package let path: String
@@ -14,6 +14,8 @@ package struct PipelineStep: Sendable {
   package let component: Component?
   /// What is wrong with it.
   package let problem: Diagnosis?
+  /// Whether its `_disabled_` leaves it out of the pipeline.
+  package let isDisabled: Bool
 
   /// The steps of `preprocessing` or `postprocessing`, or the one step that an inferer is. Each is looked at on its own,
   /// so that all problems are found at once.
@@ -47,6 +49,7 @@ package struct PipelineStep: Sendable {
 
   private static func step(at path: String, _ config: ModelConfig, _ make: (Component) throws -> Void) -> PipelineStep {
     do {
+      if let name = try config.resolver.disabledClass(path) { return PipelineStep(path, disabled: name) }
       let component = try config.component(path)
       return checked(component, at: path, make)
     } catch {
@@ -65,11 +68,14 @@ package struct PipelineStep: Sendable {
     }
   }
 
-  private init(_ path: String, component: Component? = nil, problem: Diagnosis? = nil) {
+  private init(
+    _ path: String, component: Component? = nil, problem: Diagnosis? = nil, disabled className: String? = nil
+  ) {
     self.path = path
     self.component = component
     self.problem = problem
-    name = component?.className ?? path
+    isDisabled = className != nil
+    name = component?.className ?? className ?? path
   }
 
   static func diagnosis(of error: any Error) -> Diagnosis {
@@ -82,20 +88,16 @@ package struct RefusedExpression: Sendable, Equatable {
   package let path: String
   package let reason: String
 
-  /// All expressions of the config that have no value here, in its order. Those that training and its engines need are
-  /// among them; what the pipeline needs is said at its steps.
+  /// The expressions of the config that have no value here, in its order: those that training and its engines need, and
+  /// those behind a problem of the pipeline.
   package static func all(in config: ModelConfig) -> [RefusedExpression] {
-    config.resolver.expressionPaths.compactMap { path in
-      do {
-        _ = try config.resolver.resolve(path)
-        return nil
-      } catch let error as ConfigError {
-        // What it refers to is refused at its own place.
-        guard let place = error.diagnosis.location.first, place == path else { return nil }
-        return RefusedExpression(path: path, reason: error.diagnosis.what)
-      } catch {
-        return RefusedExpression(path: path, reason: PipelineStep.diagnosis(of: error).what)
-      }
+    config.resolver.problems(in: config.resolver.expressionPaths).compactMap { path, error in
+      let diagnosis = PipelineStep.diagnosis(of: error)
+      // What it refers to is refused at its own place.
+      guard diagnosis.location.first == path else { return nil }
+      // The expression itself stands in the config; a file that it would read may not.
+      let places = diagnosis.location.dropFirst().filter { !$0.hasPrefix("'$") && !$0.hasPrefix("line ") }
+      return RefusedExpression(path: path, reason: ([diagnosis.what] + places).joined(separator: ", at "))
     }
   }
 }
