@@ -72,7 +72,8 @@ import Testing
     ]
     let process = try MartletProcess(
       ["run", bundle.path, "--input"] + scans + ["--output", bundle.output, "--set", "inferer#overlap=0.9"])
-    try #require(try process.isReached { process.errors.contains("b.nii (2/3): inference") })
+    // What is told of the first one is told while the network is at work on the second.
+    try #require(try process.isReached { process.output.contains("a_seg.nii.gz") })
     process.send(SIGINT)
     let result = try process.wait()
     #expect(result.code == 130)
@@ -80,6 +81,21 @@ import Testing
     #expect(bundle.results == ["a/a_seg.nii.gz", "results.json"])
     let journal = try String(contentsOfFile: bundle.output + "/results.json", encoding: .utf8)
     #expect(journal.contains("\"notDone\" : 2") && journal.contains("\"done\" : 1"), "\(journal)")
+  }
+
+  /// A scan that was stopped while it was written isn't told of as one that failed.
+  @Test func anInterruptedScanDidNotFail() throws {
+    let bundle = try BundleCopy()
+    let scans = [try bundle.scan([120, 120, 100], named: "a.nii"), try bundle.scan(named: "b.nii")]
+    let process = try MartletProcess(["run", bundle.path, "--input"] + scans + ["--output", bundle.output])
+    try #require(try process.isReached { process.errors.contains("a.nii (1/2): postprocessing") })
+    process.send(SIGINT)
+    let result = try process.wait()
+    if result.code != 0 {
+      #expect(result.code == 130 && !result.errors.contains("0 of 2 scans done"), "\(result.errors)")
+    }
+    let journal = FileManager.default.contents(atPath: bundle.output + "/results.json")
+    #expect(!String(decoding: journal ?? Data(), as: UTF8.self).contains("\"failed\" : 1"))
   }
 
   @Test func aSecondInterruptionEndsAtOnce() throws {

@@ -61,6 +61,9 @@ final class MartletProcess {
   /// What it has written to standard error so far.
   var errors: String { text(".errors") }
 
+  /// What it has printed so far.
+  var output: String { text(".output") }
+
   /// What its folder holds.
   var files: [String] { BundleCopy.files(in: folder.path).filter { ![".output", ".errors"].contains($0) } }
 

@@ -88,7 +88,8 @@ struct RunSession {
       journal.add(result, key: try? journal.key(of: result.scan), labels: report.labels.map(\.entry))
       if !printing.json { try printing.show(report.text) }
     } catch let error as any DiagnosedError {
-      if error is TerminalError { throw error }
+      // A scan that the user stopped didn't fail.
+      if error is TerminalError || error.diagnosis.kind == .interrupted { throw error }
       if scans.count == 1 { throw LocatedError(error, at: scans[index].path) }
       Terminal.report(error.diagnosis.within(scans[index].path))
       failures[index] = error.diagnosis
