@@ -24,7 +24,8 @@ typedef int int8 __attribute__((ext_vector_type(LANES)));
 
 // MARK: Positions
 
-/// The positions on source axis r of the target voxels (i, j, k...), in the order of torch.nn.functional.affine_grid's sum.
+/// The positions on source axis r of the target voxels (i, j, k...), in the order of torch.nn.functional.affine_grid's sum;
+/// as ``martlet_grid_position`` and ``martlet_plane_position`` have them.
 INLINE double8 positions(const martlet_sampling_grid *grid, int r, double z, double y, double8 x) {
   const double *t = grid->theta[r];
   double8 coordinate = ((x * t[2] + y * t[1]) + z * t[0]) + t[3];
@@ -32,11 +33,17 @@ INLINE double8 positions(const martlet_sampling_grid *grid, int r, double z, dou
   if (grid->padding == MARTLET_PADDING_REFLECTION) {
     double8 position;
     for (int n = 0; n < LANES; n++)
-      position[n] = martlet_grid_position(coordinate[n], grid->source[r], grid->align_corners, grid->padding);
+      position[n] = (grid->is_plane ? martlet_plane_position : martlet_grid_position)(
+        coordinate[n], grid->source[r], grid->align_corners, grid->padding);
     return position;
   }
-  double8 position =
-    grid->align_corners ? ((coordinate + 1) / 2) * (size - 1) : ((coordinate + 1) * size - 1) / 2;
+  double8 position;
+  if (grid->is_plane)
+    position = grid->align_corners
+                 ? (coordinate + 1) * ((size - 1) / 2)
+                 : __builtin_elementwise_fma(coordinate + 1, (double8)(size / 2), (double8)-0.5);
+  else
+    position = grid->align_corners ? ((coordinate + 1) / 2) * (size - 1) : ((coordinate + 1) * size - 1) / 2;
   if (grid->padding == MARTLET_PADDING_BORDER) {
     // The order keeps torch's result for NaN: the lowest voxel.
     double8 raised = position > 0 ? position : (double8)0;
@@ -228,7 +235,7 @@ INLINE void resample_nearest(
         double8 nearest[3];
         long8 is_inside = (long8)-1;
         for (int r = 0; r < 3; r++) {
-          nearest[r] = __builtin_elementwise_roundeven(positions(grid, r, z, y, x));
+          nearest[r] = __builtin_elementwise_nearbyint(positions(grid, r, z, y, x));
           is_inside &= (nearest[r] >= 0) & (nearest[r] < (double)grid->source[r]);
         }
         long8 sum = (long8)0;
@@ -265,8 +272,8 @@ typedef void (*sampling)(const float *, const martlet_sampling_grid *, long, lon
 
 VARIANT(portable, )
 #if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2"))))
-VARIANT(avx512, __attribute__((target("avx512f,avx512vl,avx512dq,avx2"))))
+VARIANT(avx2, __attribute__((target("avx2,fma"))))
+VARIANT(avx512, __attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))))
 #endif
 
 void martlet_resample_linear(

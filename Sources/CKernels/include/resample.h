@@ -64,6 +64,8 @@ typedef struct {
   long source_channel, target_channel;
   int align_corners;
   int padding;
+  /// Whether the third axis, of one voxel, stands for none.
+  int is_plane;
 } martlet_sampling_grid;
 
 /// Trilinear interpolation over a general grid; writes the rows row_begin..<row_end of all channels of a dense target,

@@ -166,7 +166,7 @@ enum Resampler {
               source: (grid.source[0], grid.source[1], grid.source[2]),
               stride: (source.strides[1], source.strides[2], source.strides[3]),
               channels: source.shape[0], source_channel: source.strides[0], target_channel: rows * grid.target[2],
-              align_corners: grid.alignCorners ? 1 : 0, padding: padding.code)
+              align_corners: grid.alignCorners ? 1 : 0, padding: padding.code, is_plane: grid.isPlane ? 1 : 0)
             kernel(from.value, &description, range.lowerBound, range.upperBound, to.value)
           }
         }
