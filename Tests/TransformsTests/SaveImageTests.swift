@@ -1,5 +1,6 @@
 import Arguments
 import Files
+import Foundation
 import Images
 import OrderedCollections
 import Tensors
@@ -33,6 +34,25 @@ import Transforms
   @Test(arguments: names.indices) func namesAreThoseOfMONAI(_ index: Int) throws {
     let (arguments, source, expected) = Self.names[index]
     #expect(try save(arguments, source: source, folder: TemporaryFolder()) == [expected])
+  }
+
+  /// The header's extents that MONAI writes for `squeeze_end_dims`.
+  @Test func axesOfOneVoxelAtTheEndStayWhereTheyAreAskedFor() throws {
+    let planes = Tensor((0..<12).map(Float.init), [1, 4, 3, 1])
+    let channels = Tensor((0..<24).map(Float.init), [2, 4, 3, 1])
+    for (voxels, squeezes, expected) in [
+      (planes, true, [2, 4, 3, 1, 1]), (planes, false, [4, 4, 3, 1, 1]), (channels, true, [4, 4, 3, 1, 2]),
+      (channels, false, [4, 4, 3, 1, 2]),
+    ] {
+      let folder = try TemporaryFolder()
+      let paths = try save(
+        ["squeeze_end_dims": .bool(squeezes), "output_ext": .string(".nii"), "resample": .bool(false)],
+        source: "a.nii", folder: folder, voxels: voxels)
+      let file = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + paths[0]))
+      let extents = (0..<5).map { Int(file[40 + 2 * $0]) + Int(file[41 + 2 * $0]) << 8 }
+      #expect(extents == expected)
+      #expect(file.count == 352 + voxels.byteCount)
+    }
   }
 
   @Test func aFolderLayoutDecidesTheName() throws {

@@ -3,8 +3,11 @@ import Tensors
 extension NIfTIHeader {
   /// The 352 bytes in front of the voxels of a NIfTI-1 file: the header, little-endian, and four zeros for "no
   /// extensions". The fields are those that MONAI's `NibabelWriter` sets.
+  /// - Parameter keepsEndAxes: Whether trailing extents of 1 stand in the header.
   /// - Throws: ``NIfTIError``.
-  static func encoded(shape: [Int], affine: Affine, elementType: ElementType) throws -> [UInt8] {
+  static func encoded(
+    shape: [Int], affine: Affine, elementType: ElementType, keepsEndAxes: Bool = false
+  ) throws -> [UInt8] {
     guard shape.count == 3 || shape.count == 4 else { throw NIfTIError.invalidShape(shape) }
     guard shape.allSatisfy({ $0 > 0 }) else { throw NIfTIError.emptyImage(shape) }
     guard shape.allSatisfy({ $0 <= Int(Int16.max) }) else { throw NIfTIError.tooLargeToWrite(shape) }
@@ -12,7 +15,7 @@ extension NIfTIHeader {
     guard let qform = QformParts(affine) else { throw GeometryError.degenerateAffine }
 
     var extents = shape
-    while extents.count > 1, extents.last == 1 { extents.removeLast() }
+    while !keepsEndAxes, extents.count > 1, extents.last == 1 { extents.removeLast() }
     let (code, bits) = datatype(elementType)
     var header = HeaderBuilder()
     header.set(0, Int32(348))

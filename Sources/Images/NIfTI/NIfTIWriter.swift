@@ -5,18 +5,20 @@ package import Tensors
 /// code 1, scanner), no scaling, no units, the voxels from byte 352 on. Compressed when the name ends with `.gz`.
 package enum NIfTIWriter {
   /// Writes `voxels`, [X, Y, Z] or [X, Y, Z, C] of any strides, as `elementType`; trailing extents of 1 are dropped
-  /// from the header. The file appears whole or not at all.
+  /// from the header unless `keepsEndAxes` says otherwise. The file appears whole or not at all.
   ///
   /// Floats to integers truncate towards zero; what lies outside becomes the type's limit, NaN 0. A bool is written as
   /// uint8, the 16-bit floats as float32.
   /// - Throws: ``NIfTIError``, `FileError`, `InterruptedError`.
   package static func write(
-    _ voxels: Tensor, affine: Affine, elementType: ElementType, to path: String
+    _ voxels: Tensor, affine: Affine, elementType: ElementType, keepsEndAxes: Bool = false, to path: String
   ) throws {
     guard voxels.shape.rank == 3 || voxels.shape.rank == 4 else {
       throw NIfTIError.tooManyAxes(voxels.shape.dimensions, expected: "the axes X, Y, Z or X, Y, Z, C")
     }
-    try write(shape: voxels.shape.dimensions, affine: affine, elementType: elementType, to: path) { channel, slices in
+    try write(
+      shape: voxels.shape.dimensions, affine: affine, elementType: elementType, keepsEndAxes: keepsEndAxes, to: path
+    ) { channel, slices in
       let volume = voxels.shape.rank == 3 ? voxels : self.channel(channel, of: voxels)
       return volume.sliced(2, slices)
     }
@@ -27,11 +29,12 @@ package enum NIfTIWriter {
   /// one slab is in memory.
   /// - Throws: ``NIfTIError``, `FileError`, `InterruptedError`, and whatever `slab` throws.
   package static func write(
-    shape: [Int], affine: Affine, elementType: ElementType, to path: String,
+    shape: [Int], affine: Affine, elementType: ElementType, keepsEndAxes: Bool = false, to path: String,
     slab: (_ channel: Int, _ slices: Range<Int>) throws -> Tensor
   ) throws {
     let stored = storedType(elementType)
-    let header = try NIfTIHeader.encoded(shape: shape, affine: affine, elementType: stored)
+    let header = try NIfTIHeader.encoded(
+      shape: shape, affine: affine, elementType: stored, keepsEndAxes: keepsEndAxes)
     let plane = shape[0] * shape[1]
     let slices = min(shape[2], max(slabLength / (plane * stored.byteCount), leastSlices))
     let storage = Storage(byteCount: slices * plane * stored.byteCount, isZeroed: false)

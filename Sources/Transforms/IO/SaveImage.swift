@@ -71,9 +71,8 @@ package struct SaveImaged: KeyedTransform {
         transform: name)
     }
     let channelLast = try image.volume(for: name).voxels.permuted([1, 2, 3, 0])
-    // One channel has no axis of its own in the file.
-    let voxels = squeezesEndAxes && channelLast.shape[3] == 1 ? try channelLast.removingAxis(3) : channelLast
-    try NIfTIWriter.write(voxels, affine: image.affine, elementType: type, to: path)
+    try NIfTIWriter.write(
+      channelLast, affine: image.affine, elementType: type, keepsEndAxes: !squeezesEndAxes, to: path)
     return path
   }
 
