@@ -92,16 +92,29 @@ INLINE void gather_pairs(const float *source, long8 offset, float8 *low, float8 
 
 // MARK: Rows
 
-/// A row of the target. Rows that follow one another read neighbouring lines of memory: where the source is dense along
-/// axis 0, they run along that axis.
+/// Voxels of one row of the target whose samples are kept together.
 typedef struct {
-  long i, j;
-} target_row;
+  /// The coordinates of the row on the first two axes.
+  double z, y;
+  /// The part of the row, and where the row of the first channel is written.
+  long begin, end;
+  float *target;
+} row_part;
 
-INLINE target_row row_at(const martlet_sampling_grid *grid, long number) {
-  long planes = grid->target[0], rows = grid->target[1];
-  if (grid->stride[0] < grid->stride[1]) return (target_row){number % planes, number / planes};
-  return (target_row){number / rows, number % rows};
+INLINE long parts_of_row(const martlet_sampling_grid *grid) {
+  return (grid->target[2] + LANES * BLOCKS - 1) / (LANES * BLOCKS);
+}
+
+/// Rows that follow one another read neighbouring lines of memory: where the source is dense along axis 0, they run along
+/// that axis.
+INLINE row_part part_at(const martlet_sampling_grid *grid, long number, float *target) {
+  long parts = parts_of_row(grid), row = number / parts, planes = grid->target[0], rows = grid->target[1];
+  long count = grid->target[2], begin = number % parts * LANES * BLOCKS;
+  int is_along_first = grid->stride[0] < grid->stride[1];
+  long i = is_along_first ? row % planes : row / rows, j = is_along_first ? row / planes : row % rows;
+  return (row_part){
+    .z = grid->base[0][i], .y = grid->base[1][j], .begin = begin,
+    .end = begin + LANES * BLOCKS < count ? begin + LANES * BLOCKS : count, .target = target + (i * rows + j) * count};
 }
 
 // MARK: Linear interpolation
@@ -185,22 +198,16 @@ INLINE float8 blend(const float *source, const block_samples *samples, int along
 INLINE void resample_rows(
   const float *source, const martlet_sampling_grid *grid, long row_begin, long row_end, float *target, int along,
   int in_pairs) {
-  long count = grid->target[2];
   block_samples samples[BLOCKS];
-  for (long number = row_begin; number < row_end; number++) {
-    target_row row = row_at(grid, number);
-    double z = grid->base[0][row.i], y = grid->base[1][row.j];
-    float *to_row = target + (row.i * grid->target[1] + row.j) * count;
-    for (long begin = 0; begin < count; begin += LANES * BLOCKS) {
-      long end = begin + LANES * BLOCKS < count ? begin + LANES * BLOCKS : count;
-      for (long k = begin; k < end; k += LANES)
-        samples[(k - begin) / LANES] = sample_block(grid, z, y, k, along, in_pairs);
-      for (long channel = 0; channel < grid->channels; channel++) {
-        const float *from = source + channel * grid->source_channel;
-        float *to = to_row + channel * grid->target_channel;
-        for (long k = begin; k < end; k += LANES)
-          store(to + k, blend(from, &samples[(k - begin) / LANES], along, in_pairs), end - k);
-      }
+  for (long number = row_begin * parts_of_row(grid); number < row_end * parts_of_row(grid); number++) {
+    row_part part = part_at(grid, number, target);
+    for (long k = part.begin; k < part.end; k += LANES)
+      samples[(k - part.begin) / LANES] = sample_block(grid, part.z, part.y, k, along, in_pairs);
+    for (long channel = 0; channel < grid->channels; channel++) {
+      const float *from = source + channel * grid->source_channel;
+      float *to = part.target + channel * grid->target_channel;
+      for (long k = part.begin; k < part.end; k += LANES)
+        store(to + k, blend(from, &samples[(k - part.begin) / LANES], along, in_pairs), part.end - k);
     }
   }
 }
@@ -221,36 +228,28 @@ INLINE void resample_linear(
 
 INLINE void resample_nearest(
   const float *source, const martlet_sampling_grid *grid, long row_begin, long row_end, float *target) {
-  long count = grid->target[2];
   long8 offset[BLOCKS];
   int8 is_outside[BLOCKS];
-  for (long number = row_begin; number < row_end; number++) {
-    target_row row = row_at(grid, number);
-    double z = grid->base[0][row.i], y = grid->base[1][row.j];
-    float *to_row = target + (row.i * grid->target[1] + row.j) * count;
-    for (long begin = 0; begin < count; begin += LANES * BLOCKS) {
-      long end = begin + LANES * BLOCKS < count ? begin + LANES * BLOCKS : count;
-      for (long k = begin; k < end; k += LANES) {
-        double8 x = row_coordinates(grid, k);
-        double8 nearest[3];
-        long8 is_inside = (long8)-1;
-        for (int r = 0; r < 3; r++) {
-          nearest[r] = __builtin_elementwise_nearbyint(positions(grid, r, z, y, x));
-          is_inside &= (nearest[r] >= 0) & (nearest[r] < (double)grid->source[r]);
-        }
-        long8 sum = (long8)0;
-        for (int r = 0; r < 3; r++)
-          sum += __builtin_convertvector(is_inside ? nearest[r] : (double8)0, long8) * grid->stride[r];
-        offset[(k - begin) / LANES] = sum;
-        is_outside[(k - begin) / LANES] = narrow(~is_inside);
+  for (long number = row_begin * parts_of_row(grid); number < row_end * parts_of_row(grid); number++) {
+    row_part part = part_at(grid, number, target);
+    for (long k = part.begin; k < part.end; k += LANES) {
+      double8 x = row_coordinates(grid, k), nearest[3];
+      long8 is_inside = (long8)-1, sum = (long8)0;
+      for (int r = 0; r < 3; r++) {
+        nearest[r] = __builtin_elementwise_nearbyint(positions(grid, r, part.z, part.y, x));
+        is_inside &= (nearest[r] >= 0) & (nearest[r] < (double)grid->source[r]);
       }
-      for (long channel = 0; channel < grid->channels; channel++) {
-        const float *from = source + channel * grid->source_channel;
-        float *to = to_row + channel * grid->target_channel;
-        for (long k = begin; k < end; k += LANES) {
-          long block = (k - begin) / LANES;
-          store(to + k, is_outside[block] ? (float8)0 : gather(from, offset[block]), end - k);
-        }
+      for (int r = 0; r < 3; r++)
+        sum += __builtin_convertvector(is_inside ? nearest[r] : (double8)0, long8) * grid->stride[r];
+      offset[(k - part.begin) / LANES] = sum;
+      is_outside[(k - part.begin) / LANES] = narrow(~is_inside);
+    }
+    for (long channel = 0; channel < grid->channels; channel++) {
+      const float *from = source + channel * grid->source_channel;
+      float *to = part.target + channel * grid->target_channel;
+      for (long k = part.begin; k < part.end; k += LANES) {
+        long block = (k - part.begin) / LANES;
+        store(to + k, is_outside[block] ? (float8)0 : gather(from, offset[block]), part.end - k);
       }
     }
   }
