@@ -44,8 +44,13 @@ struct RunSession {
         // The scans that are done stay known, so that another run can go on from here.
         if !reports.isEmpty || !failures.isEmpty {
           noteRest()
-          try? journal.write()
-          tellRest()
+          do {
+            try journal.write()
+            tellRest()
+          } catch let unsaved as any DiagnosedError {
+            // Then there is nothing to go on from. What ended the run is told after it.
+            Terminal.report(unsaved.diagnosis)
+          }
         }
         throw error
       }
